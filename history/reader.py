@@ -1,0 +1,301 @@
+"""A finished history as SQL tables: the record files of a run, loaded into DuckDB in one pass, and the views over them."""
+
+import types
+import typing
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self, Union, get_args, get_origin
+
+import duckdb
+import msgspec
+
+from .records import RECORDS, Body, Call, Delivery, Effect, FaultMark, Lines, WorkloadItem
+from .state import StateDocument, write_state
+from .writer import HistoryWriter
+
+VIEWS = Path(__file__).with_name("views.sql")
+
+LINES_TYPE = "STRUCT(line_id VARCHAR, sku VARCHAR, quantity BIGINT, unit_price VARCHAR)[]"
+AMOUNT_TYPE = "DECIMAL(18,4)"
+
+Record = Call | Effect | Delivery | FaultMark | WorkloadItem | Body
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table: as it is stored on disk, and as a query sees it."""
+
+    name: str
+    stored: str
+    """SQL type that the JSON value is read as."""
+    type: str
+    """SQL type of the column."""
+    expression: str
+    """SQL that makes the column of the stored value."""
+    required: bool = False
+
+
+def columns_of(record: type[msgspec.Struct]) -> list[Column]:
+    """The SQL columns of a record type, in the order of its fields; a field left out on disk has its default."""
+    hints = typing.get_type_hints(record)
+    found: list[Column] = []
+    for field in msgspec.structs.fields(record):
+        stored, seen, expression = _sql(field.name, hints[field.name])
+        if field.name == "amount":
+            found.append(Column("amount", "VARCHAR", AMOUNT_TYPE, f"TRY_CAST(amount AS {AMOUNT_TYPE})"))
+            found.append(Column("amount_text", "", "VARCHAR", "amount"))
+            continue
+        if isinstance(field.default, bool):
+            expression = f"coalesce({expression}, {field.default})"
+        found.append(Column(field.name, stored, seen, expression, required=field.required))
+    return found
+
+
+def _sql(name: str, hint: Any) -> tuple[str, str, str]:
+    """Stored type, seen type and expression for a field's type."""
+    if get_origin(hint) in (Union, types.UnionType):
+        hint = next(part for part in get_args(hint) if part is not type(None))
+    if hint == Lines:
+        parts = "line_id: x[1], sku: x[2], quantity: TRY_CAST(x[3] AS BIGINT), unit_price: x[4]"
+        return "VARCHAR[][]", LINES_TYPE, f"[{{{parts}}} FOR x IN {name}]"
+    if get_origin(hint) is dict:
+        return "JSON", "JSON", name
+    if get_origin(hint) is list:
+        return "VARCHAR[]", "VARCHAR[]", name
+    simple = {str: "VARCHAR", int: "BIGINT", bool: "BOOLEAN", float: "DOUBLE"}[hint]
+    return simple, simple, name
+
+
+class History:
+    """What happened in a run, ready to be queried; close it, or use it in a ``with`` block.
+
+    ``connection`` is the in-memory DuckDB database whose tables docs/history.md describes. The files are not
+    written to. Bodies are read from disk only when a query asks for them.
+    """
+
+    def __init__(self, folder: Path, run: Mapping[str, Any], *, threads: int | None = None) -> None:
+        """``folder`` is the run's; ``run`` is what run.json says, empty if there is none."""
+        self.folder = folder
+        self.run = run
+        self.unreadable: dict[str, int] = {}
+        """Lines that could not be read, by table; tables without any are left out."""
+        self._spill = TemporaryDirectory(prefix="peakproof-", ignore_cleanup_errors=True)
+        self._own: TemporaryDirectory[str] | None = None
+        settings: dict[str, Any] = {"temp_directory": self._spill.name, "preserve_insertion_order": False}
+        if threads is not None:
+            settings["threads"] = threads
+        self.connection = duckdb.connect(":memory:", config=settings)
+        try:
+            self._load()
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def of_run(cls, path: Path, *, threads: int | None = None) -> Self:
+        """Open the run in a folder (``run.json``, ``history/*.jsonl``, ``state/*.jsonl``), finished or cut off.
+
+        FileNotFoundError where the folder holds no history, ValueError where run.json is damaged.
+        """
+        if not (path / "history").is_dir():
+            raise FileNotFoundError(f"{path} is no run: it has no folder 'history'; expected e.g. runs/<id>")
+        return cls(path, _run_facts(path / "run.json"), threads=threads)
+
+    @classmethod
+    def of_records(
+        cls,
+        records: Iterable[Record],
+        *,
+        state: Iterable[StateDocument] = (),
+        parked: Sequence[Mapping[str, Any]] = (),
+        run: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """A history of literal records, as tests write them; without ``run`` it is one that has settled."""
+        own = TemporaryDirectory(prefix="peakproof-", ignore_cleanup_errors=True)
+        try:
+            folder = Path(own.name)
+            _write_records(folder / "history", records)
+            for system, documents in _by_system([*state, *map(_exception, parked)]).items():
+                write_state(folder / "state", system, documents)
+            history = cls(folder, {"settled": True} if run is None else run, threads=1)
+        except BaseException:
+            own.cleanup()
+            raise
+        history._own = own
+        return history
+
+    @property
+    def unreadable_lines(self) -> int:
+        """How many lines of the record files could not be read; a kill in mid-line leaves one."""
+        return sum(self.unreadable.values())
+
+    def rows(self, sql: str, parameters: object = None) -> list[dict[str, Any]]:
+        """The result of a query, a dictionary a row."""
+        cursor = self.connection.execute(sql, parameters)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def one(self, sql: str, parameters: object = None) -> Any:
+        """The first value of the first row; None where there is no row."""
+        row = self.connection.execute(sql, parameters).fetchone()
+        return None if row is None else row[0]
+
+    def body(self, name: str) -> str | None:
+        """The text of a body by its hash; searches the files."""
+        text: str | None = self.one("SELECT text FROM bodies WHERE hash = ? LIMIT 1", [name])
+        return text
+
+    def close(self) -> None:
+        """Forget the tables. Closing twice is harmless."""
+        self.connection.close()
+        self._spill.cleanup()
+        if self._own is not None:
+            self._own.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _load(self) -> None:
+        for record in RECORDS:
+            table = str(getattr(record, "table"))  # noqa: B009  mypy knows no class variable of type[Struct]
+            files = sorted((self.folder / "history").glob(f"{table}-*.jsonl*"))
+            if record is Body:
+                files = [self._whole(path) for path in files]
+            self._create(table, record, files, lazy=record is Body)
+        self._create("state", StateDocument, sorted((self.folder / "state").glob("*.jsonl")))
+        self._create_run()
+        self.connection.execute(VIEWS.read_text("utf-8"))
+
+    def _whole(self, path: Path) -> Path:
+        """A gzipped file as it is; where a kill cut it off, what can be read of it."""
+        if path.suffix != ".gz" or is_whole_gzip(path):
+            return path
+        readable = Path(self._spill.name) / path.stem
+        readable.write_bytes(gunzipped(path))
+        return readable
+
+    def _create(
+        self, table: str, record: type[msgspec.Struct], files: list[Path], *, lazy: bool = False
+    ) -> None:
+        columns = columns_of(record)
+        files = [path for path in files if path.stat().st_size]
+        if not files:
+            listed = ", ".join(f"{_quoted(c.name)} {c.type}" for c in columns)
+            self.connection.execute(f"CREATE TABLE {table} ({listed})")
+            return
+        source = _read_json(files, {c.name: c.stored for c in columns if c.stored})
+        chosen = ", ".join(f"{c.expression} AS {_quoted(c.name)}" for c in columns)
+        whole = " AND ".join(f"{_quoted(c.name)} IS NOT NULL" for c in columns if c.required)
+        if lazy:
+            self.connection.execute(f"CREATE VIEW {table} AS SELECT {chosen} FROM {source} WHERE {whole}")
+            return
+        self.connection.execute(f"CREATE TABLE {table} AS SELECT {chosen} FROM {source}")
+        broken = self.one(f"SELECT count(*) FROM {table} WHERE NOT ({whole})")
+        if broken:
+            self.unreadable[table] = broken
+            self.connection.execute(f"DELETE FROM {table} WHERE NOT ({whole})")
+
+    def _create_run(self) -> None:
+        """``run``: one row of facts; ``judged_flows``: the flows that this run is judged on."""
+        self.connection.execute("CREATE TABLE run (id VARCHAR, settled BOOLEAN, facts JSON)")
+        self.connection.execute(
+            "INSERT INTO run VALUES (?, ?, ?)",
+            [
+                self.run.get("id"),
+                self.run.get("settled") is True,
+                msgspec.json.encode(dict(self.run)).decode(),
+            ],
+        )
+        self.connection.execute("CREATE TABLE judged_flows (flow VARCHAR)")
+        for flow in self.run.get("flows") or FLOWS:
+            self.connection.execute("INSERT INTO judged_flows VALUES (?)", [flow])
+
+
+def gunzipped(path: Path) -> bytes:
+    """The whole lines of a gzip file, to where it was cut off if it was."""
+    stream = zlib.decompressobj(31)
+    try:
+        text = stream.decompress(path.read_bytes())
+    except zlib.error:
+        return b""
+    return text if stream.eof else text[: text.rfind(b"\n") + 1]
+
+
+def is_whole_gzip(path: Path) -> bool:
+    """Whether a gzip file ends as its writer ends it; reads the file, not into memory."""
+    stream = zlib.decompressobj(31)
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            try:
+                while stream.decompress(chunk, 1 << 20):
+                    chunk = stream.unconsumed_tail
+            except zlib.error:
+                return False
+    return stream.eof
+
+
+FLOWS = ("order-to-erp", "order-to-ship", "stock-sync", "cancel", "return-to-refund", "price-publish")
+"""Every flow there is; a history that names none is judged on all."""
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _read_json(files: list[Path], columns: Mapping[str, str]) -> str:
+    """A table function over JSON lines; a line that is no JSON, or has a value of a wrong type, gives nulls."""
+    paths = ", ".join(_text(str(path)) for path in files)
+    listed = ", ".join(f"{_quoted(name)}: {_text(stored)}" for name, stored in columns.items())
+    return f"read_json([{paths}], format = 'newline_delimited', ignore_errors = true, columns = {{{listed}}})"
+
+
+def _run_facts(path: Path) -> Mapping[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except msgspec.DecodeError as problem:
+        raise ValueError(f"{path} is damaged: {problem}; expected what the runner wrote there") from None
+
+
+def _write_records(folder: Path, records: Iterable[Record]) -> None:
+    writer = HistoryWriter(folder, "literal")
+    for record in records:
+        match record:
+            case Call():
+                writer.call(record)
+            case Effect():
+                writer.effect(record)
+            case Delivery():
+                writer.delivery(record)
+            case FaultMark():
+                writer.fault(record)
+            case WorkloadItem():
+                writer.workload(record)
+            case Body():
+                writer.body(record.text.encode())
+    writer.close()
+
+
+def _exception(parked: Mapping[str, Any]) -> StateDocument:
+    order_ref = parked.get("order_ref")
+    return StateDocument(
+        system="sut", kind="exception", id=str(order_ref), order_ref=order_ref, doc=dict(parked)
+    )
+
+
+def _by_system(documents: Iterable[StateDocument]) -> dict[str, list[StateDocument]]:
+    found: dict[str, list[StateDocument]] = {}
+    for document in documents:
+        found.setdefault(document.system, []).append(document)
+    return found

@@ -1,0 +1,115 @@
+-- What every query may stand on besides the records themselves. Columns are public: see docs/history.md.
+
+-- True or false where the answer is known; null where it is "not yet" and the run never settled.
+CREATE MACRO eventually(condition) AS
+    CASE WHEN condition THEN true WHEN (SELECT settled FROM run) THEN false END;
+
+-- Whether the run is judged on a flow.
+CREATE MACRO judged(name) AS EXISTS (SELECT 1 FROM judged_flows WHERE flow = name);
+
+-- Units by line as a sorted list of [line id, units], whatever the order of the lines and however often one is named.
+CREATE MACRO units_by_line(lines) AS
+    list_sort([[l, list_sum([x.quantity FOR x IN lines IF x.line_id = l])::VARCHAR] FOR l IN list_distinct([y.line_id FOR y IN lines])]);
+
+-- Articles that the ERP's item master has; where it names none, all are taken as known.
+CREATE TABLE erp_items AS
+SELECT DISTINCT sku FROM effects WHERE kind = 'item_known'
+UNION
+SELECT DISTINCT sku FROM effects
+WHERE  sku IS NOT NULL AND NOT EXISTS (SELECT 1 FROM effects WHERE kind = 'item_known');
+
+-- Orders that the SUT gave up on, visibly.
+CREATE TABLE parked AS
+SELECT coalesce(order_ref, doc ->> '$.order_ref') AS order_ref,
+       doc ->> '$.system'                         AS system,
+       doc ->> '$.reason'                         AS reason,
+       doc ->> '$.since'                          AS since
+FROM   state
+WHERE  system = 'sut' AND kind = 'exception';
+
+-- Systems on which shoppers buy.
+CREATE TABLE channels AS
+SELECT system AS channel FROM effects WHERE kind IN ('order_placed', 'availability_listed', 'price_listed', 'listing_lowered')
+UNION
+SELECT system FROM state WHERE kind = 'listing';
+
+-- Every order that a channel accepted, once.
+CREATE TABLE accepted_orders AS
+WITH placed AS (
+    SELECT * FROM effects WHERE kind = 'order_placed' AND order_ref IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY order_ref ORDER BY at_ns, effect_id) = 1
+), fates AS (
+    SELECT order_ref,
+           min(at_ns) FILTER (WHERE kind = 'order_cancelled')                        AS cancelled_ns,
+           bool_or(kind = 'order_unfillable')                                        AS unfillable,
+           bool_or(kind = 'sales_order_rejected' AND coalesce(permanent, false))     AS rejected
+    FROM   effects
+    WHERE  kind IN ('order_cancelled', 'order_unfillable', 'sales_order_rejected')
+    GROUP  BY order_ref
+)
+SELECT p.order_ref,
+       p.effect_id,
+       p.system                                             AS channel,
+       p.at_ns                                              AS placed_ns,
+       p.currency,
+       p.amount                                             AS total,
+       TRY_CAST(p.data ->> '$.shipping' AS DECIMAL(18, 4))  AS shipping,
+       p.lines,
+       p.data ->  '$.customer'                              AS customer,
+       p.data ->  '$.ship_to'                               AS ship_to,
+       p.data ->> '$.payment_id'                            AS payment_id,
+       f.cancelled_ns IS NOT NULL                           AS cancelled,
+       f.cancelled_ns,
+       k.order_ref IS NOT NULL                              AS parked,
+       coalesce(f.unfillable, false)                        AS unfillable,
+       coalesce(f.rejected, false)                          AS rejected,
+       coalesce(p.actor = 'before-run', false)              AS before_run
+FROM   placed AS p
+LEFT   JOIN fates AS f USING (order_ref)
+LEFT   JOIN (SELECT DISTINCT order_ref FROM parked) AS k USING (order_ref);
+
+-- What was ordered, line by line; a SKU may repeat in an order, a line id does not.
+CREATE TABLE order_lines AS
+SELECT order_ref, line.line_id, line.sku, line.quantity,
+       TRY_CAST(line.unit_price AS DECIMAL(18, 4)) AS unit_price
+FROM   (SELECT order_ref, unnest(lines) AS line FROM accepted_orders);
+
+-- What the middleware asked of the systems; shoppers' own clients, named `shopper-…`, are left out.
+CREATE VIEW sut_calls AS
+SELECT * FROM calls WHERE coalesce(client NOT LIKE 'shopper%', true);
+
+-- One thing that the middleware wanted done once, however often it asked: same system, operation, subject and body.
+CREATE VIEW intents AS
+SELECT system, operation, subject, path, request_body,
+       count(*)                                       AS calls,
+       bool_or(outcome = 'ok')                        AS succeeded,
+       min(at_ns)                                     AS first_ns,
+       max(at_ns)                                     AS last_ns,
+       arg_min(call_id, at_ns)                        AS first_call_id
+FROM   sut_calls
+WHERE  changes
+GROUP  BY system, operation, subject, path, request_body;
+
+-- What left the warehouse, line by line, with the price it was ordered at; `effect_id` is the shipment's.
+CREATE TABLE shipped_lines AS
+SELECT s.order_ref, s.shipment_id, s.effect_id, s.at_ns, s.line.line_id AS line_id, s.line.sku AS sku,
+       s.line.quantity AS quantity, o.unit_price
+FROM   (SELECT order_ref, ref AS shipment_id, effect_id, at_ns, unnest(lines) AS line
+        FROM effects WHERE kind = 'shipment_confirmed') AS s
+LEFT   JOIN order_lines AS o ON o.order_ref = s.order_ref AND o.line_id = s.line.line_id;
+
+-- What the warehouse gave up on, line by line.
+CREATE TABLE short_lines AS
+SELECT order_ref, effect_id, at_ns, line ->> '$.line_id' AS line_id, line ->> '$.sku' AS sku,
+       TRY_CAST(line ->> '$.quantity' AS BIGINT) AS quantity
+FROM   (SELECT order_ref, effect_id, at_ns, unnest(from_json(data -> '$.short', '["JSON"]')) AS line
+        FROM effects WHERE kind = 'shipment_confirmed' AND (data -> '$.short') IS NOT NULL);
+
+-- What a system cancelled of an order, line by line; a null line id means the whole order.
+CREATE TABLE cancelled_lines AS
+SELECT system, order_ref, effect_id, at_ns, line.line_id AS line_id, line.quantity AS quantity
+FROM   (SELECT system, order_ref, effect_id, at_ns,
+               unnest(coalesce(lines, [{'line_id': NULL, 'sku': NULL, 'quantity': NULL, 'unit_price': NULL}])) AS line
+        FROM   effects
+        WHERE  kind IN ('order_cancelled', 'lines_cancelled', 'oms_order_cancelled', 'oms_lines_cancelled',
+                        'sales_order_cancelled', 'sales_order_lines_cancelled'));
