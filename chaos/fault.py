@@ -1,0 +1,203 @@
+"""The small interfaces between faults and the estate, one for each seam: call, wire, delivery, throttle and rule.
+
+A fault is a frozen dataclass of settings plus one method. It never asks *whether* it acts: its injection decides
+that once. It speaks only the interface of its own seam and knows no HTTP server.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+from .dice import Dice
+
+Seam = Literal["call", "delivery", "throttle", "rule"]
+
+
+@dataclass(slots=True)
+class Call:
+    """One request as a fault may see it. ``about`` is the face's own (decoded arguments); faults leave it alone."""
+
+    call_id: str
+    system: str
+    operation: str
+    subject: str
+    attempt: int
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    at_ns: int
+    changes: bool
+    """The operation is one that changes state."""
+    client: str | None = None
+    order_ref: str | None = None
+    sku: str | None = None
+    subjects: tuple[tuple[str, int], ...] = ()
+    """A bulk call's items: subject and attempt of each."""
+    faults: list[str] = field(default_factory=list)
+    """Ids of the injections that acted on it, in order."""
+    about: Any = None
+
+
+class Connection(Protocol):
+    """The caller's connection, for replies that leave in an unusual way."""
+
+    async def send(self, reply: "Reply") -> None:
+        """Answer as HTTP should."""
+
+    async def write(self, raw: bytes) -> None:
+        """Put bytes on the wire as they are, below HTTP."""
+
+    def reset(self) -> None:
+        """End the connection with a TCP RST."""
+
+    def close(self) -> None:
+        """End the connection with a FIN, whatever has been sent."""
+
+    async def gone(self) -> None:
+        """Wait until the caller has closed the connection."""
+
+
+class Wire(Protocol):
+    """A way for a reply to leave other than as HTTP should."""
+
+    @property
+    def answers(self) -> bool:
+        """The caller can read a complete answer all the same."""
+
+    async def leave(self, reply: "Reply", connection: Connection) -> None: ...
+
+
+@dataclass(slots=True)
+class Reply:
+    """What goes back to the caller, and what really happened behind it."""
+
+    status: int
+    body: bytes = b""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    """Without content-length; lower-case names."""
+    committed: bool = False
+    """The ledger carried the operation out."""
+    error: str | None = None
+    """The refusal's code."""
+    refused_by: str | None = None
+    """``auth``, ``validation``, ``throttle``, ``fault`` or ``ledger``."""
+    permanent: bool = False
+    replayed: bool = False
+    retry_after_s: float | None = None
+    bucket: str | None = None
+    wire: Wire | None = None
+
+
+Forward = Callable[[Call], Awaitable[Reply]]
+"""Hand a call on towards the ledger; what comes back is the true reply."""
+
+
+@dataclass(slots=True)
+class FaultContext:
+    """What a fault may use: time that tests can jump, and dice of its own injection."""
+
+    sleep: Callable[[float], Awaitable[None]]
+    """Real seconds: a fault's times are what the SUT feels, so the time scale does not touch them."""
+    dice: Dice
+
+
+@runtime_checkable
+class CallFault(Protocol):
+    """Acts on a call before, in or after the commit. It never changes a call in place: it forwards a changed copy.
+
+    A class variable ``changes_only = True`` says that it acts on state-changing operations only, unless its
+    injection says otherwise.
+    """
+
+    seam: ClassVar[Literal["call"]]
+
+    async def apply(self, call: Call, forward: Forward, ctx: FaultContext) -> Reply: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One attempt to hand an event over, as it is about to leave."""
+
+    system: str
+    topic: str
+    event_id: str
+    subject: str
+    attempt: int
+    body: bytes
+    occurrence: int = 1
+    """This is the k-th event with equal system, topic and subject, from 1: keyed dice tell events apart by it."""
+    wait_s: float = 0.0
+    """Real seconds before it leaves."""
+    copy: int = 0
+    """0 is the attempt itself; copies of it are numbered from 1."""
+    dropped: bool = False
+    """It never leaves, and its system believes that it did: there is no retry."""
+    faults: tuple[str, ...] = ()
+    """Ids of the injections that acted on it, in order."""
+
+
+@runtime_checkable
+class DeliveryFault(Protocol):
+    """Turns one outgoing delivery into others: none, several, later, changed."""
+
+    seam: ClassVar[Literal["delivery"]]
+
+    def apply(self, outgoing: Outgoing, ctx: FaultContext) -> list[Outgoing]: ...
+
+
+@runtime_checkable
+class ThrottleFault(Protocol):
+    """Changes a system's throttle while it is active."""
+
+    seam: ClassVar[Literal["throttle"]]
+
+    @property
+    def factor(self) -> float:
+        """What it leaves of the normal rate."""
+
+
+@runtime_checkable
+class RuleFault(Protocol):
+    """Changes a decision that a ledger asks about by name."""
+
+    seam: ClassVar[Literal["rule"]]
+    rule: ClassVar[str]
+
+    def decision(self, subject: str, ctx: FaultContext) -> dict[str, Any]: ...
+
+
+Fault = CallFault | DeliveryFault | ThrottleFault | RuleFault
+
+
+class Throttle(Protocol):
+    """A system's normal rate rule: admits a call or refuses it correctly. Not a fault."""
+
+    factor: float
+    """What is left of the normal rate just now; a cut at the peak lowers it."""
+
+    def admit(self, call: Call, now_ns: int) -> "Decision": ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A throttle's answer: which bucket was asked, and the refusal if there is one."""
+
+    bucket: str
+    refusal: Reply | None = None
+
+
+class MarkSink(Protocol):
+    """Where the fault log goes."""
+
+    def __call__(
+        self,
+        mark: Literal["armed", "fired", "healed", "never_fired"],
+        injection: str,
+        fault: str,
+        system: str,
+        *,
+        operation: str | None = None,
+        call_id: str | None = None,
+        detail: str | None = None,
+    ) -> None: ...

@@ -1,0 +1,28 @@
+"""The call is carried out, and its reply never arrives."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+from ..errors import ChaosError
+from ..fault import Call, FaultContext, Forward, Reply
+from ..wire import Hang, Reset
+
+
+@dataclass(frozen=True, slots=True)
+class LostReply:
+    """A timeout after the commit: who retries without an idempotency key, or without looking first, does it twice.
+
+    ``how``: ``reset`` ends the connection with a RST, ``hang`` stays silent until the caller gives up.
+    """
+
+    seam: ClassVar[Literal["call"]] = "call"
+    changes_only: ClassVar[bool] = True
+
+    how: Literal["reset", "hang"] = "reset"
+
+    def __post_init__(self) -> None:
+        if self.how not in ("reset", "hang"):
+            raise ChaosError(f"how must be reset or hang, got {self.how!r}")
+
+    async def apply(self, call: Call, forward: Forward, ctx: FaultContext) -> Reply:
+        return replace(await forward(call), wire=Reset() if self.how == "reset" else Hang())
