@@ -1,0 +1,1 @@
+"""The estate: simulators of retail systems, each `tap(gate(face(ledger)))`, and what wires them together."""

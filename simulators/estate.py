@@ -1,0 +1,492 @@
+"""The estate of one run: the one place that joins ledger, face, gate and tap, and wires the systems together."""
+
+import asyncio
+import gc
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import uvicorn
+
+from ..chaos.dice import Dice
+from ..chaos.fault import Throttle
+from ..chaos.gate import Gate
+from ..history.clock import Clock
+from ..history.records import Effect, FaultMark
+from ..history.writer import HistoryWriter
+from .erp.ledger import ErpLedger
+from .kit import subscriptions
+from .kit.auth import Authenticator, Client
+from .kit.connection import WireProtocol
+from .kit.door import Door
+from .kit.events import SOON_S, DeliverySettings, Dispatcher
+from .kit.face import Face
+from .kit.idempotency import IdempotencyStore, KeyMode
+from .kit.ledger import Event, Ledger, World
+from .kit.orders import LineQuantity, OrderContent
+from .marketplace.ledger import MarketplaceLedger
+from .oms.ledger import OmsLedger
+from .payments.ledger import PaymentsLedger
+from .registry import KINDS
+from .wms.ledger import WmsLedger
+
+GC_THRESHOLD = (50_000, 50, 1_000)
+"""Python's own thresholds make the slowest replies 100 ms and more once some 100,000 objects live."""
+FLUSH_S = 0.02
+"""How long a delivery or a body may wait before it is written."""
+
+
+class EstateError(Exception):
+    """The estate cannot stand as it was asked to; the text is one line for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemSettings:
+    """One system of the estate. ``rules`` are the settings of its ledger; lifetimes are nominal seconds."""
+
+    kind: str
+    port: int = 0
+    """0 takes any free one."""
+    idempotency: Literal["optional", "required", "ignored"] = "optional"
+    key_lifetime_s: float = 86_400.0
+    token_lifetime_s: float = 3_600.0
+    service_s: float = 0.0
+    """Real seconds that the system works on each call."""
+    throttle: Throttle | None = None
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    deprecation: Mapping[str, str] = field(default_factory=dict)
+    """``deprecation`` and ``sunset`` headers when this version is set to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class EstateSettings:
+    """Which systems stand in a run, and what they share."""
+
+    systems: Mapping[str, SystemSettings]
+    time_scale: float = 1.0
+    """Real seconds of a nominal second: shortens all that the estate itself waits for."""
+    seed: int = 0
+    deliveries: DeliverySettings = field(default_factory=DeliverySettings)
+    allowed_hosts: frozenset[str] = subscriptions.LOOPBACK
+    """Hosts that subscriptions made by API may point at."""
+    sut_key: str | None = None
+    """Static key and client secret of the SUT's client on every system; new ones for each run unless said."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemAddress:
+    """Where the SUT finds a system, and with what."""
+
+    kind: str
+    url: str
+    client_id: str
+    client_secret: str
+    api_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningItem:
+    """An item as the run begins: the same in every system."""
+
+    sku: str
+    name: str
+    on_hand: Mapping[str, int]
+    """Units by location."""
+    prices: Mapping[str, Decimal]
+    """Amount by currency."""
+    known_to_erp: bool = True
+    """False for a new article that the item master lacks: the ERP rejects orders with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierOrder:
+    """An order from before the run: shipped, captured and invoiced in one shipment."""
+
+    channel: str
+    content: OrderContent
+    """``payment_id`` is filled in."""
+    location: str
+
+
+@dataclass(slots=True)
+class System:
+    """One simulator: tap(gate(face(ledger))), and the callers it knows."""
+
+    name: str
+    kind: str
+    ledger: Any
+    face: Face
+    gate: Gate
+    door: Door
+    sut: Client
+    shopper: Client
+    socket: socket.socket
+    server: uvicorn.Server | None = None
+
+    @property
+    def url(self) -> str:
+        host, port = self.socket.getsockname()[:2]
+        return f"http://{host}:{port}"
+
+
+class Estate:
+    """Every system of a run in this process, on its own port of 127.0.0.1.
+
+    ``start`` needs a running event loop; ledgers can be seeded before. Raises EstateError for a port in use and for
+    rules that a system does not have.
+    """
+
+    def __init__(self, settings: EstateSettings, writer: HistoryWriter, clock: Clock) -> None:
+        self.settings = settings
+        self.writer = writer
+        self.clock = clock
+        self.dice = Dice(settings.seed)
+        self.last_change_ns = clock()
+        """When a ledger last changed."""
+        self.observers: list[Callable[[Effect], None]] = []
+        """Who wants to see every effect as it happens: shoppers that wait for a moment, stand-ins, tests."""
+        self.listeners: list[Callable[[Event], None]] = []
+        """Who wants every event without a webhook: stand-ins."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._gc_threshold = gc.get_threshold()
+        self._before_start: list[tuple[float, Callable[[], None]]] = []
+        self._steps_to_come = 0
+        self.systems: dict[str, System] = {}
+        self.dispatcher = Dispatcher(
+            writer, clock, time_scale=settings.time_scale, settings=settings.deliveries
+        )
+        try:
+            for name, system in settings.systems.items():
+                self._build(name, system)
+        except EstateError:
+            for built in self.systems.values():
+                built.socket.close()
+            raise
+        self.dispatcher.shapes = {name: system.gate.deliveries for name, system in self.systems.items()}
+        self._wire_up()
+
+    # Standing up and down
+
+    async def start(self) -> None:
+        """Serve every system; returns when all accept connections."""
+        self._loop = loop = asyncio.get_running_loop()
+        await self.dispatcher.start()
+        for system in self.systems.values():
+            config = uvicorn.Config(
+                system.door,
+                http=WireProtocol,
+                lifespan="off",
+                access_log=False,
+                log_level="error",
+                timeout_keep_alive=75,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                backlog=2048,
+            )
+            system.server = _Server(config)
+            self._tasks.append(loop.create_task(system.server.serve(sockets=[system.socket])))
+        self._tasks.append(loop.create_task(self._keep_flushing()))
+        while not all(system.server and system.server.started for system in self.systems.values()):
+            await asyncio.sleep(0.005)
+        for delay_s, action in self._before_start:
+            self.later(delay_s / self.settings.time_scale, action)
+        self._before_start.clear()
+        gc.collect()
+        gc.freeze()
+        self._gc_threshold = gc.get_threshold()
+        gc.set_threshold(*GC_THRESHOLD)
+
+    async def stop(self) -> None:
+        """Close every port and write what is left."""
+        gc.unfreeze()
+        gc.set_threshold(*self._gc_threshold)
+        await self.dispatcher.stop()
+        for system in self.systems.values():
+            if system.server is not None:
+                system.server.should_exit = True
+                system.server.force_exit = True
+        for task in self._tasks[len(self.systems) :]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for system in self.systems.values():
+            system.socket.close()
+        self.writer.flush()
+
+    # What others need to know
+
+    def addresses(self) -> dict[str, SystemAddress]:
+        """Where the SUT finds each system, with its credentials."""
+        return {
+            name: SystemAddress(
+                system.kind, system.url, system.sut.client_id, system.sut.client_secret, system.sut.api_key
+            )
+            for name, system in self.systems.items()
+        }
+
+    @property
+    def gates(self) -> dict[str, Gate]:
+        return {name: system.gate for name, system in self.systems.items()}
+
+    @property
+    def channels(self) -> list[str]:
+        return [name for name, system in self.systems.items() if system.kind == "marketplace"]
+
+    @property
+    def pending(self) -> int:
+        """What the estate itself still means to do soon: ledgers' own steps, deliveries, calls under way."""
+        calls = sum(system.door.in_flight for system in self.systems.values())
+        return self._steps_to_come + self.dispatcher.waiting + calls
+
+    @property
+    def errors(self) -> list[str]:
+        """Our own failures so far; a run with any is inconclusive."""
+        return [
+            error for system in self.systems.values() for error in (*system.face.errors, *system.gate.errors)
+        ]
+
+    def ledger(self, name: str) -> Any:
+        return self.systems[name].ledger
+
+    def of_kind(self, kind: str) -> Iterator[System]:
+        return (system for system in self.systems.values() if system.kind == kind)
+
+    def subscribe(self, url_of: Callable[[str], str | None], secret: str) -> None:
+        """Send the SUT every topic that it has an address for; ``url_of`` maps a topic to a URL or None."""
+        for name, system in self.systems.items():
+            by_url: dict[str, list[str]] = {}
+            for topic in KINDS[system.kind].topics:
+                url = url_of(topic)
+                if url is not None:
+                    by_url.setdefault(url, []).append(topic)
+            for url, topics in by_url.items():
+                self.dispatcher.subscribe(name, url, tuple(topics), secret)
+
+    # Before the run
+
+    def seed(self, items: Iterable[OpeningItem], earlier: Iterable[EarlierOrder] = ()) -> None:
+        """Put the opening stock, listings, prices and earlier orders into every system."""
+        for item in items:
+            total = sum(item.on_hand.values())
+            for system in self.systems.values():
+                match system.ledger:
+                    case MarketplaceLedger() as ledger:
+                        ledger.seed_listing(item.sku, total, item.prices)
+                    case OmsLedger() | WmsLedger() as ledger:
+                        ledger.seed_stock((item.sku, place, units) for place, units in item.on_hand.items())
+                    case ErpLedger() as ledger if item.known_to_erp:
+                        ledger.seed_item(item.sku, item.name, total)
+        for order in earlier:
+            self._seed_order(order)
+        self.writer.flush()
+
+    def _seed_order(self, earlier: EarlierOrder) -> None:
+        content = earlier.content
+        shipment_id = f"SHP-before-{content.order_ref}"
+        shipments = {shipment_id: tuple(LineQuantity(line.line_id, line.quantity) for line in content.lines)}
+        for payments in self.of_kind("payments"):
+            payment = payments.ledger.preload(
+                content.order_ref, content.total, content.currency, {shipment_id: content.total}
+            )
+            content = replace(content, payment_id=payment.payment_id)
+        self.ledger(earlier.channel).preload(content, shipments)
+        part_id = content.order_ref
+        for oms in self.of_kind("oms"):
+            part_id = oms.ledger.preload(content, shipments, earlier.location).parts[0].part_id
+        for erp in self.of_kind("erp"):
+            erp.ledger.preload(content, shipments)
+        for wms in self.of_kind("wms"):
+            wms.ledger.preload(content, shipments, part_id=part_id, location=earlier.location)
+
+    # After the run
+
+    def snapshot(self) -> dict[str, bytes]:
+        """What every ledger knows, to come back to by ``restore``."""
+        return {name: system.ledger.snapshot() for name, system in self.systems.items()}
+
+    def restore(self, snapshot: Mapping[str, bytes]) -> None:
+        """Be as at the snapshot: ledgers, stored answers and attempt counts; tokens stay good."""
+        for name, state in snapshot.items():
+            system = self.systems[name]
+            system.ledger.restore(state)
+            system.face.idempotency.clear()
+            system.door.forget()
+
+    def write_state(self, folder: Path) -> None:
+        """Every system's own final state, one file a system: ``{system, kind, id, order_ref, sku, doc}``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        encode = msgspec.json.Encoder().encode
+        for name, system in self.systems.items():
+            with (folder / f"{name}.jsonl").open("wb") as file:
+                for kind, key, order_ref, sku, document in system.ledger.final_state():
+                    row = {
+                        "system": name,
+                        "kind": kind,
+                        "id": key,
+                        "order_ref": order_ref,
+                        "sku": sku,
+                        "doc": document,
+                    }
+                    file.write(encode(row) + b"\n")
+
+    def mark(
+        self,
+        mark: Literal["armed", "fired", "healed", "never_fired"],
+        injection: str,
+        fault: str,
+        system: str,
+        *,
+        operation: str | None = None,
+        call_id: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """One line of the fault log."""
+        self.writer.fault(
+            FaultMark(
+                at_ns=self.clock(),
+                injection=injection,
+                fault=fault,
+                mark=mark,
+                system=system,
+                operation=operation,
+                call_id=call_id,
+                detail=detail,
+            )
+        )
+
+    # Building
+
+    def _build(self, name: str, settings: SystemSettings) -> None:
+        kind = KINDS.get(settings.kind)
+        if kind is None:
+            raise EstateError(
+                f"system {name!r} is of unknown kind {settings.kind!r}; kinds are {', '.join(KINDS)}"
+            )
+        gate = Gate(name, settings.throttle, sleep=asyncio.sleep, marks=self.mark)
+        world = World(
+            now=self.clock,
+            later=self.later,
+            dice=self.dice,
+            record=self._record,
+            emit=self._emit,
+            decide=gate.decide,
+        )
+        scale = self.settings.time_scale
+        sut = Client.new(f"sut-{name}", "read", "write")
+        if (key := self.settings.sut_key) is not None:
+            sut = replace(sut, client_secret=key, api_key=key)
+        shopper = Client.new(f"shopper-{name}", "read", "shop")
+        face = Face(
+            name,
+            title=f"{kind.title} ({name})" if settings.kind == "marketplace" else kind.title,
+            description=kind.description,
+            world=world,
+            authenticator=Authenticator([sut, shopper], self.clock, settings.token_lifetime_s * scale),
+            idempotency=IdempotencyStore(
+                KeyMode(settings.idempotency), settings.key_lifetime_s * scale, self.clock
+            ),
+            deprecation=settings.deprecation,
+        )
+        ledger = self._ledger(name, settings, world)
+        kind.declare(face, ledger)
+        subscriptions.declare(face, self.dispatcher, frozenset(kind.topics), self.settings.allowed_hosts)
+        door = Door(face, gate, self.writer, self.clock, service_s=settings.service_s, sleep=asyncio.sleep)
+        self.systems[name] = System(
+            name, settings.kind, ledger, face, gate, door, sut, shopper, _listen(name, settings.port)
+        )
+
+    def _ledger(self, name: str, settings: SystemSettings, world: World) -> Ledger:
+        rules = self._rules(name, settings)
+        match settings.kind:
+            case "marketplace":
+                return MarketplaceLedger(name, world, self._authorise, rules)
+            case "oms":
+                return OmsLedger(world, rules, system=name)
+            case "erp":
+                return ErpLedger(world, rules, system=name)
+            case "wms":
+                return WmsLedger(world, rules, system=name)
+            case "payments":
+                return PaymentsLedger(world, rules, system=name)
+        raise AssertionError(f"kind {settings.kind!r} stands in the registry and has no ledger here")
+
+    def _rules(self, name: str, settings: SystemSettings) -> Any:
+        made = KINDS[settings.kind].settings
+        rules = dict(settings.rules)
+        if "time_scale" in made.__dataclass_fields__:
+            rules["time_scale"] = self.settings.time_scale
+        try:
+            return made(**rules)
+        except (TypeError, ValueError) as error:
+            raise EstateError(f"system {name!r}: {error}") from None
+
+    def _wire_up(self) -> None:
+        """What systems do among themselves: the OMS learns of returns from the warehouse."""
+        for wms in self.of_kind("wms"):
+            for oms in self.of_kind("oms"):
+                wms.ledger.ports.on_return_received.append(oms.ledger.return_received)
+
+    def _authorise(self, order_ref: str, amount: Decimal, currency: str) -> str:
+        for payments in self.of_kind("payments"):
+            payment_id: str = payments.ledger.authorise(order_ref, amount, currency).payment_id
+            return payment_id
+        return "PAY-none"
+
+    # At work
+
+    def later(self, delay_s: float, action: Callable[[], None]) -> None:
+        """Before the estate stands (seeding), steps wait until it does."""
+        real_s = delay_s * self.settings.time_scale
+        if self._loop is None:
+            self._before_start.append((real_s, action))
+            return
+        soon = real_s <= SOON_S
+        self._steps_to_come += soon
+        self._loop.call_later(real_s, self._act, action, soon)
+
+    def _act(self, action: Callable[[], None], soon: bool) -> None:
+        self._steps_to_come -= soon
+        action()
+
+    def _record(self, effect: Effect) -> None:
+        self.last_change_ns = effect.at_ns
+        self.writer.effect(effect)
+        for observer in self.observers:
+            observer(effect)
+
+    def _emit(self, event: Event) -> None:
+        self.dispatcher.emit(event)
+        for listener in self.listeners:
+            listener(event)
+
+    async def _keep_flushing(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            self.writer.flush()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the runner decides what Ctrl-C means."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _listen(name: str, port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        raise EstateError(
+            f"system {name!r}: port {port} of 127.0.0.1 cannot be had ({error.strerror}); choose another or 0"
+        ) from None
+    return listener

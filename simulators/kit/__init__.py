@@ -1,0 +1,1 @@
+"""What every simulator is made of: ledger, collection, refusals, events, the HTTP face and the tap."""

@@ -1,0 +1,260 @@
+"""The tap: one pure-ASGI step that reads a request, passes it through the gate to the face, and records what the
+caller was told before the reply leaves.
+"""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+
+from ...chaos.fault import Call, Decision, Forward, Reply
+from ...history import records
+from .connection import Departures, HttpConnection, RawHeaders, Receive, Scope, Send, send_reply
+from .face import JSON, TOO_LARGE, Decoded, Face
+from .idempotency import bare
+
+MAX_BODY_BYTES = 1_048_576
+OPENAPI_PATH = "/openapi.json"
+NO_SCOPES: frozenset[str] = frozenset()
+
+
+class GateLike(Protocol):
+    """What the door needs of ``chaos.gate.Gate``."""
+
+    idle: bool
+
+    def admit(self, call: Call, now_ns: int) -> Decision | None: ...
+
+    async def __call__(self, call: Call, forward: Forward) -> Reply: ...
+
+
+class Recorder(Protocol):
+    """What the door needs of ``history.writer.HistoryWriter``."""
+
+    def call(self, call: records.Call) -> None: ...
+
+    def body(self, raw: bytes) -> str: ...
+
+    def flush_now(self) -> None: ...
+
+
+class Door:
+    """The ASGI application of one system: tap(gate(face(ledger)))."""
+
+    def __init__(
+        self,
+        face: Face,
+        gate: GateLike,
+        recorder: Recorder,
+        now: Callable[[], int],
+        *,
+        service_s: float = 0.0,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
+    ) -> None:
+        self.system = face.system
+        self.face = face
+        self.gate = gate
+        self._recorder = recorder
+        self._now = now
+        self._calls = 0
+        self._attempts: dict[str, dict[str, int]] = defaultdict(dict)
+        """By operation, then by subject."""
+        self.in_flight = 0
+        self.departures = Departures(recorder.flush_now)
+        self._service_s = service_s
+        self._sleep = sleep
+
+    @property
+    def is_prompt(self) -> bool:
+        """Nothing has to be waited for: no fault on calls is armed and the system takes no time of its own."""
+        return self.gate.idle and not self._service_s
+
+    def answer_at_once(
+        self, method: str, path: str, query: bytes, raw_headers: RawHeaders, body: bytes
+    ) -> Reply:
+        """The whole exchange, for a prompt door; recorded, but only written by the recorder's next ``flush_now``."""
+        if path == OPENAPI_PATH:
+            return self._openapi()
+        try:
+            call = self._open(method, path, query, raw_headers, body)
+            decision = self.gate.admit(call, call.at_ns)
+            if decision is None:
+                reply = self.face.answer(call)
+                self._record(call, reply, None)
+            else:
+                reply = decision.refusal or self.face.answer(call)
+                self._record(call, reply, decision.bucket)
+        except Exception as error:  # noqa: BLE001 - our own fault
+            return self.face.broken(f"{method} {path}", error)
+        return reply
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        method, path, headers = scope["method"], scope["path"], scope["headers"]
+        if path == OPENAPI_PATH:
+            await send_reply(send, self._openapi())
+            return
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            more = message.get("more_body", False)
+            if len(body) <= MAX_BODY_BYTES:
+                body += message.get("body", b"")
+        if self.is_prompt:
+            reply = self.answer_at_once(method, path, scope["query_string"], headers, body)
+        else:
+            try:
+                reply = await self._answer(self._open(method, path, scope["query_string"], headers, body))
+            except Exception as error:  # noqa: BLE001 - our own fault
+                reply = self.face.broken(f"{method} {path}", error)
+        self._recorder.flush_now()
+        if reply.wire is None:
+            await send_reply(send, reply)
+        else:
+            connection = HttpConnection(scope, receive, send)
+            await reply.wire.leave(reply, connection)
+            if not reply.wire.answers:
+                await connection.gone()
+
+    async def _answer(self, call: Call) -> Reply:
+        self.in_flight += 1
+        try:
+            decision = self.gate.admit(call, call.at_ns)
+            reply = decision.refusal if decision is not None else None
+            if reply is None:
+                reply = await self.gate(call, self._forward)
+        finally:
+            self.in_flight -= 1
+        self._record(call, reply, decision.bucket if decision is not None else None)
+        return reply
+
+    def forget(self) -> None:
+        """Start counting attempts anew (after a reset of the estate)."""
+        self._attempts.clear()
+
+    async def _forward(self, call: Call) -> Reply:
+        if self._service_s and self._sleep is not None:
+            return await self.face.answer_slowly(call, self._service_s, self._sleep)
+        return self.face.answer(call)
+
+    def _open(self, method: str, path: str, query: bytes, raw_headers: RawHeaders, body: bytes) -> Call:
+        """Decode and authenticate; what is wrong is answered behind the gate, as in a real system."""
+        at_ns = self._now()
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw_headers}
+        face = self.face
+        known = face.authenticator.known(headers.get("authorization"))
+        client, scopes = (None, NO_SCOPES) if known is None else (known[0].client_id, known[1])
+        operation, path_values, refused = face.find(method, path)
+        order_ref = sku = None
+        subjects: tuple[tuple[str, int], ...] = ()
+        name, changes = "unknown_operation", False
+        if operation is None:
+            decoded = Decoded(None, refused=refused)
+        elif len(body) > MAX_BODY_BYTES:
+            name, changes, body = operation.name, operation.changes, b""
+            decoded = Decoded(operation, refused=TOO_LARGE.because(f"a body may have {MAX_BODY_BYTES} bytes"))
+        else:
+            name, changes = operation.name, operation.changes
+            decoded = face.decode(operation, path_values, query, headers, body)
+            if decoded.refused is None:
+                if operation.order_ref is not None:
+                    order_ref = operation.order_ref(**decoded.arguments)
+                if operation.sku is not None:
+                    sku = operation.sku(**decoded.arguments)
+                if operation.items is not None:
+                    subjects = tuple(
+                        (item, self._count(name, item)) for item in operation.items(**decoded.arguments)
+                    )
+        decoded.scopes = scopes
+        decoded.key = bare(headers.get("idempotency-key"))
+        subject = order_ref or sku or client or "anonymous"
+        self._calls += 1
+        return Call(
+            f"{self.system}-c{self._calls:07d}",
+            self.system,
+            name,
+            subject,
+            self._count(name, subject),
+            method,
+            path,
+            headers,
+            body,
+            at_ns,
+            changes,
+            client,
+            order_ref,
+            sku,
+            subjects,
+            about=decoded,
+        )
+
+    def _count(self, operation: str, subject: str) -> int:
+        counts = self._attempts[operation]
+        counts[subject] = count = counts.get(subject, 0) + 1
+        return count
+
+    def _record(self, call: Call, reply: Reply, bucket: str | None) -> None:
+        recorder = self._recorder
+        decoded: Decoded = call.about
+        secret = decoded.operation is not None and decoded.operation.secret
+        answered = reply.wire is None or reply.wire.answers
+        recorder.call(
+            records.Call(
+                call_id=call.call_id,
+                system=call.system,
+                operation=call.operation,
+                subject=call.subject,
+                attempt=call.attempt,
+                method=call.method,
+                path=call.path,
+                at_ns=call.at_ns,
+                replied_ns=self._now(),
+                outcome=_outcome(reply, answered),
+                changes=call.changes,
+                committed=reply.committed,
+                status=reply.status if answered else None,
+                client=call.client,
+                order_ref=call.order_ref,
+                sku=call.sku,
+                idempotency_key=decoded.key,
+                replayed=reply.replayed,
+                trace_id=_trace_id(call.headers.get("traceparent")),
+                error=reply.error,
+                refused_by=reply.refused_by,
+                permanent=reply.permanent,
+                retry_after_s=reply.retry_after_s,
+                bucket=bucket if reply.bucket is None else reply.bucket,
+                faults=call.faults or None,
+                subjects=[subject for subject, _ in call.subjects] or None,
+                request_body=recorder.body(call.body) if call.body and not secret else None,
+                response_body=recorder.body(reply.body) if reply.body and not secret else None,
+            )
+        )
+
+    def _openapi(self) -> Reply:
+        return Reply(200, msgspec.json.encode(self.face.openapi()), [("content-type", JSON)])
+
+
+def _outcome(reply: Reply, answered: bool) -> str:
+    """What the caller may believe: done, surely not done, or it cannot know."""
+    if not answered:
+        return "unknown"
+    if reply.status < 400:
+        return "ok"
+    if reply.status < 500 or reply.status == 503:
+        return "refused"
+    return "unknown"
+
+
+def _trace_id(traceparent: str | None) -> str | None:
+    """The trace id of a valid W3C ``traceparent``; anything else counts as none."""
+    if traceparent is None:
+        return None
+    parts = traceparent.split("-")
+    if len(parts) < 4 or len(parts[1]) != 32 or parts[0] == "ff" or parts[1] == "0" * 32:
+        return None
+    return parts[1]

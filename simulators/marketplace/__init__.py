@@ -1,0 +1,1 @@
+"""A marketplace: the shoppers' side and the sellers' side of one channel."""

@@ -1,0 +1,1 @@
+"""The payment service: authorisations, captures, voids and refunds."""
