@@ -1,0 +1,91 @@
+"""``python -m peakproof.loadtests.bench``: what the estate costs, as a short table or with ``--json`` as one document.
+
+Figures of one machine cannot be compared with another's; the ratios of one run can.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+from .calls import CallCosts, measure_calls
+from .judging import JudgingCost, measure_judging
+from .state import StateCost, measure_state
+
+MOST_CPU_RATIO = 4.0
+MOST_BYTES_PER_ORDER = 2_048
+MOST_BYTES_PER_LINE = 410
+MOST_SECONDS_PER_MILLION_CALLS = 10.0
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m peakproof.loadtests.bench", description=__doc__)
+    parser.add_argument("--only", choices=("calls", "state", "judging"), help="measure only this")
+    parser.add_argument("--rounds", type=int, default=9, help="interleaved rounds of calls (default 9)")
+    parser.add_argument("--orders", type=int, default=4_000, help="orders in a round (default 4000)")
+    parser.add_argument("--connections", type=int, default=32, help="connections of the client (default 32)")
+    parser.add_argument(
+        "--judged-calls", type=int, default=1_000_000, help="calls to judge (default 1000000)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    asked = parser.parse_args()
+
+    measured: dict[str, CallCosts | list[StateCost] | JudgingCost] = {}
+    tables = []
+    if asked.only in (None, "calls"):
+        _say(f"calls: {asked.rounds} rounds of {2 * asked.orders} requests to each of two servers")
+        calls = measure_calls(rounds=asked.rounds, orders=asked.orders, connections=asked.connections)
+        measured["calls"] = calls
+        tables.append(_calls_table(calls))
+    if asked.only in (None, "state"):
+        _say("state: orders of few and of many lines into every system")
+        state = measure_state()
+        measured["state"] = state
+        tables.append(_state_table(state))
+    if asked.only in (None, "judging"):
+        _say(f"judging: a made-up history of {asked.judged_calls} calls")
+        judging = measure_judging(asked.judged_calls)
+        measured["judging"] = judging
+        tables.append(_judging_table(judging))
+    if asked.json:
+        print(json.dumps(measured, default=asdict, indent=2))
+    else:
+        print("\n\n".join(tables))
+
+
+def _calls_table(calls: CallCosts) -> str:
+    rows = [
+        f"{cost.name:<10}{cost.cpu_us:>14.1f}{cost.least_cpu_us:>10.1f}{cost.requests_per_s:>10.0f}"
+        f"{cost.p50_ms:>9.2f}{cost.p99_ms:>9.2f}"
+        for cost in calls.targets
+    ]
+    head = f"{'server':<10}{'CPU us/request':>14}{'least':>10}{'req/s':>10}{'p50 ms':>9}{'p99 ms':>9}"
+    told = (
+        f"create and read back an order of {calls.request_bytes} bytes, {calls.connections} connections: "
+        f"{calls.cpu_ratio:.2f} x the CPU of a bare server (at most {MOST_CPU_RATIO:g})"
+    )
+    return "\n".join([head, *rows, told])
+
+
+def _state_table(state: list[StateCost]) -> str:
+    rows = [f"{cost.system:<10}{cost.bytes_per_order:>14.0f}{cost.bytes_per_line:>10.0f}" for cost in state]
+    head = f"{'system':<10}{'bytes/order':>14}{'/line':>10}"
+    told = f"at most {MOST_BYTES_PER_ORDER} an order and {MOST_BYTES_PER_LINE} a line"
+    return "\n".join([head, *rows, told])
+
+
+def _judging_table(judging: JudgingCost) -> str:
+    return (
+        f"judging {judging.calls} calls of {judging.orders} orders ({judging.history_mb:.0f} MB): "
+        f"{judging.seconds:.1f} s, {judging.peak_memory_mb:.0f} MB, verdict {judging.verdict} "
+        f"(at most {MOST_SECONDS_PER_MILLION_CALLS:g} s a million)"
+    )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""CPU per request of the ERP simulator beside a bare server that answers the same bytes, in interleaved rounds."""
+
+import asyncio
+import http.client
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import uvloop
+
+from .servers import Answers, Server, serve_bare, serve_erp
+from .traffic import Target, order, send
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCost:
+    """Medians over the rounds."""
+
+    name: str
+    cpu_us: float
+    """CPU microseconds of the server process per request."""
+    least_cpu_us: float
+    """The same in its best round, which other work on the machine disturbed least."""
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallCosts:
+    """What a request costs, and how much more than bare that is."""
+
+    rounds: int
+    requests_per_round: int
+    connections: int
+    request_bytes: int
+    targets: list[TargetCost]
+    cpu_ratio: float
+    """Median over the rounds of ERP to bare, each ratio within one round."""
+
+
+def measure_calls(*, rounds: int, orders: int, connections: int) -> CallCosts:
+    """Send the same traffic to both servers in turn. A round that is not counted warms both up."""
+    seen: dict[str, list[TargetCost]] = {"bare": [], "erp": []}
+    with (
+        TemporaryDirectory() as folder,
+        Server(serve_erp, Path(folder)) as erp,
+        Server(serve_bare, _answers_of(erp.target)) as bare,
+    ):
+        for _ in range(rounds + 1):
+            for server in (bare, erp):
+                seen[server.target.name].append(_round(server, orders, connections))
+    counted = {name: costs[1:] for name, costs in seen.items()}
+    return CallCosts(
+        rounds=rounds,
+        requests_per_round=2 * orders,
+        connections=connections,
+        request_bytes=len(order(1)[1]),
+        targets=[_median(costs) for costs in counted.values()],
+        cpu_ratio=median(
+            erp.cpu_us / bare.cpu_us for erp, bare in zip(counted["erp"], counted["bare"], strict=True)
+        ),
+    )
+
+
+def _round(server: Server, orders: int, connections: int) -> TargetCost:
+    before_s = server.cpu_s()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        burst = runner.run(send(server.target, orders=orders, connections=connections))
+    spent_s = server.cpu_s() - before_s
+    return TargetCost(
+        server.target.name,
+        spent_s / burst.requests * 1e6,
+        spent_s / burst.requests * 1e6,
+        burst.requests / burst.seconds,
+        burst.p50_ms,
+        burst.p99_ms,
+    )
+
+
+def _median(costs: list[TargetCost]) -> TargetCost:
+    return TargetCost(
+        costs[0].name,
+        median(cost.cpu_us for cost in costs),
+        min(cost.cpu_us for cost in costs),
+        median(cost.requests_per_s for cost in costs),
+        median(cost.p50_ms for cost in costs),
+        median(cost.p99_ms for cost in costs),
+    )
+
+
+def _answers_of(target: Target) -> Answers:
+    """One order created and read back: the bytes that the bare app gives to every request."""
+    connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=10)
+    headers = {"authorization": f"Bearer {target.token}", "content-type": "application/json"}
+    connection.request("POST", "/v1/sales-orders", order(999_999)[1], headers)
+    created, created_headers = _answer(connection)
+    connection.request("GET", "/v1/sales-orders/SO-000001", headers=headers)
+    read, read_headers = _answer(connection)
+    connection.close()
+    return Answers(created, created_headers, read, read_headers)
+
+
+def _answer(connection: http.client.HTTPConnection) -> tuple[bytes, tuple[tuple[bytes, bytes], ...]]:
+    reply = connection.getresponse()
+    return reply.read(), tuple((name.encode(), value.encode()) for name, value in reply.getheaders())
