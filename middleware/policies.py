@@ -1,0 +1,180 @@
+"""The decisions that make this service honest, each a small object that a planted defect can swap."""
+
+import random
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+TOO_EARLY = frozenset(
+    {"not_posted", "not_allocated", "not_invoiced", "not_shipped", "idempotency_key_in_use"}
+)
+"""Conflicts (409) that pass with time; every other one is for good."""
+PASSING = frozenset({401, 408, 425, 429})
+"""Statuses below 500 after which the same request may yet succeed. 401: with a new token."""
+
+EVENTS_REMEMBERED = 200_000
+
+
+class Verdict(Enum):
+    """What an answer means for the step that asked."""
+
+    DONE = "done"
+    AGAIN = "again"
+    REFUSED = "refused"
+    FORGET = "forget"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back from a system; no status where nothing did."""
+
+    status: int | None
+    body: bytes = b""
+    code: str = ""
+    """The problem's code where the system refused, or why there is no answer."""
+    detail: str = ""
+    retry_after_s: float | None = None
+    sent: bool = True
+    """False where the request surely never left."""
+
+    @property
+    def unclear(self) -> bool:
+        """The system may have carried the request out."""
+        return self.sent and (self.status is None or self.status >= 500)
+
+
+class RetryPolicy(Protocol):
+    """Which answers to try again after, and when."""
+
+    def verdict(self, reply: Reply) -> Verdict: ...
+
+    def wait_s(self, attempts: int, reply: Reply) -> float: ...
+
+
+class PacingPolicy(Protocol):
+    """How long a whole system is left alone after a 429 or 503."""
+
+    def pause_s(self, retry_after_s: float | None) -> float: ...
+
+
+class IdempotencyPolicy(Protocol):
+    """How a step is kept from being done twice."""
+
+    def key(self, intent: str, generation: int) -> str | None:
+        """The Idempotency-Key of an intent; a new generation only after a refusal, when nothing was done."""
+
+    def looks_first(self, unclear: bool) -> bool:
+        """Whether to ask for the document by its reference before asking for it to be made."""
+
+
+class Deduplicate(Protocol):
+    """Which deliveries are new."""
+
+    def take(self, event_id: str, topic: str) -> tuple[str, ...] | None:
+        """None for an event that was taken before; otherwise the steps to be done anew although they are done."""
+
+    def remember(self, event_ids: Iterable[str]) -> None:
+        """Ids that were taken before this process began."""
+
+
+class AcknowledgePolicy(Protocol):
+    """When an event is acknowledged: returns once the answer may go."""
+
+    async def take(self, apply: Callable[[], Awaitable[None]], backlog: Callable[[], int]) -> None: ...
+
+
+class VersionPolicy(Protocol):
+    """Which of two versions of a value stands."""
+
+    def supersedes(self, version: int, known: int | None) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Exponential, with full jitter, never before Retry-After; 4xx other than the passing ones are for good."""
+
+    base_s: float = 0.05
+    cap_s: float = 2.0
+    dice: Callable[[], float] = random.random
+
+    def verdict(self, reply: Reply) -> Verdict:
+        status = reply.status
+        if status is None or status >= 500 or status in PASSING:
+            return Verdict.AGAIN
+        if 200 <= status < 300:
+            return Verdict.DONE
+        return Verdict.AGAIN if status == 409 and reply.code in TOO_EARLY else Verdict.REFUSED
+
+    def wait_s(self, attempts: int, reply: Reply) -> float:
+        longest_s = min(self.base_s * 2.0 ** min(attempts, 30), self.cap_s)
+        return max(longest_s * self.dice(), reply.retry_after_s or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class HonourRetryAfter:
+    """Nobody calls a system before the time that it named."""
+
+    def pause_s(self, retry_after_s: float | None) -> float:
+        return retry_after_s or 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StableKeys:
+    """One key per intent over all its retries; after an unclear outcome the document is looked up as well."""
+
+    def key(self, intent: str, generation: int) -> str | None:
+        return f"{intent}~{generation}" if generation else intent
+
+    def looks_first(self, unclear: bool) -> bool:
+        return unclear
+
+
+class ByEventId:
+    """An event id is taken once; the last ``memory`` ids are known without asking the store."""
+
+    def __init__(self, memory: int = EVENTS_REMEMBERED) -> None:
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._memory = memory
+
+    def remember(self, event_ids: Iterable[str]) -> None:
+        """Ids that were taken before this process began."""
+        self._seen.update(dict.fromkeys(event_ids))
+
+    def take(self, event_id: str, topic: str) -> tuple[str, ...] | None:
+        if event_id in self._seen:
+            return None
+        self._seen[event_id] = None
+        if len(self._seen) > self._memory:
+            self._seen.popitem(last=False)
+        return ()
+
+
+class DurableFirst:
+    """The event and what follows from it are on disk before the answer goes."""
+
+    async def take(self, apply: Callable[[], Awaitable[None]], backlog: Callable[[], int]) -> None:
+        await apply()
+
+
+@dataclass(frozen=True, slots=True)
+class NewestWins:
+    """Versions only move forward."""
+
+    def supersedes(self, version: int, known: int | None) -> bool:
+        return known is None or version > known
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Everything that can be swapped, as it should be."""
+
+    retry: RetryPolicy = field(default_factory=Backoff)
+    pacing: PacingPolicy = field(default_factory=HonourRetryAfter)
+    idempotency: IdempotencyPolicy = field(default_factory=StableKeys)
+    deduplicate: Deduplicate = field(default_factory=ByEventId)
+    acknowledge: AcknowledgePolicy = field(default_factory=DurableFirst)
+    version: VersionPolicy = field(default_factory=NewestWins)
+    reconciles: bool = True
+    """Whether events that never came are found by polling."""
