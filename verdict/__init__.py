@@ -1,0 +1,1 @@
+"""Judging a finished run: invariants, key figures, whether the run earned a verdict, and how it is shown."""

@@ -1,0 +1,24 @@
+-- claim:    Every order that a channel accepted is booked in the ERP exactly once.
+-- flow:     order-to-erp, order-to-ship
+-- class:    idempotency
+-- severity: critical
+-- step:     30
+-- remedy:   Send one Idempotency-Key per order and keep it over retries, or look the order up before creating it again.
+WITH booked AS (
+    SELECT order_ref, document_id, effect_id, at_ns,
+           lead(at_ns) OVER (PARTITION BY order_ref ORDER BY at_ns, effect_id) AS next_ns
+    FROM   effects WHERE kind = 'sales_order_received'
+), standing AS ( -- a booking that was rejected may be made again
+    SELECT b.* FROM booked AS b
+    LEFT   JOIN effects AS r ON r.kind = 'sales_order_rejected' AND r.document_id = b.document_id AND r.at_ns <= b.next_ns
+    WHERE  r.effect_id IS NULL
+)
+SELECT o.order_ref                                                                    AS subject,
+       CASE WHEN count(b.effect_id) > 1 THEN false
+            ELSE eventually(count(b.effect_id) = 1 OR o.cancelled OR o.parked) END    AS holds,
+       format('booked {} times', count(b.effect_id))                                  AS finding,
+       list_concat([o.effect_id], list(b.effect_id ORDER BY b.at_ns)
+         FILTER (WHERE b.effect_id IS NOT NULL))                                      AS evidence
+FROM   accepted_orders AS o
+LEFT   JOIN standing AS b ON b.order_ref = o.order_ref
+GROUP  BY o.order_ref, o.effect_id, o.cancelled, o.parked

@@ -1,0 +1,43 @@
+-- claim:    Every price reaches every channel as it was set, and never before the day it holds from.
+-- flow:     price-publish
+-- class:    timeliness
+-- severity: major
+-- step:     95
+-- remedy:   Hold a price back until its valid_from, then publish its exact amount, currency and version to every channel.
+WITH clock AS (
+    SELECT max(at_ns) AS end_ns FROM effects
+), prices AS (
+    SELECT sku, currency, version, amount, effect_id, epoch_ns((data ->> '$.valid_from')::TIMESTAMPTZ) AS valid_ns, at_ns
+    FROM   effects WHERE kind = 'price_set' AND actor IS DISTINCT FROM 'before-run'
+), latest AS (
+    SELECT sku, currency, max(version) AS version, arg_max(effect_id, version) AS effect_id
+    FROM   prices WHERE coalesce(valid_ns, at_ns) <= (SELECT end_ns FROM clock)
+    GROUP  BY sku, currency
+), wrong AS (
+    SELECT p.sku, p.currency,
+           string_agg(format('{} lists version {} as {} {}', l.system, l.version, l.amount, l.currency), ', ')
+             FILTER (WHERE l.amount <> p.amount) AS other,
+           string_agg(format('{} lists version {} {} ms early', l.system, l.version, (p.valid_ns - l.at_ns) // 1000000), ', ')
+             FILTER (WHERE l.at_ns < p.valid_ns - 50000000) AS early,
+           list(l.effect_id) AS effect_ids
+    FROM   prices AS p
+    JOIN   effects AS l ON l.kind = 'price_listed' AND l.sku = p.sku AND l.currency = p.currency AND l.version = p.version
+    GROUP  BY p.sku, p.currency
+), missing AS (
+    SELECT t.sku, t.currency, string_agg(h.channel, ', ' ORDER BY h.channel) AS channels
+    FROM   latest AS t
+    CROSS  JOIN channels AS h -- a handful of channels
+    LEFT   JOIN (SELECT system, sku, currency, max(version) AS version FROM effects
+                 WHERE kind = 'price_listed' GROUP BY ALL) AS l
+           ON l.system = h.channel AND l.sku = t.sku AND l.currency = t.currency
+    WHERE  coalesce(l.version < t.version, true)
+    GROUP  BY t.sku, t.currency
+)
+SELECT p.sku || ' ' || p.currency                                                         AS subject,
+       CASE WHEN w.other IS NOT NULL OR w.early IS NOT NULL THEN false
+            ELSE eventually(m.channels IS NULL) END                                       AS holds,
+       coalesce(nullif(concat_ws('; ', w.other, w.early, 'never reached ' || m.channels), ''), 'published') AS finding,
+       list_concat([p.effect_id], w.effect_ids)                                           AS evidence
+FROM  (SELECT sku, currency, min(effect_id) AS effect_id FROM prices GROUP BY ALL) AS p
+LEFT   JOIN wrong AS w ON w.sku = p.sku AND w.currency = p.currency
+LEFT   JOIN missing AS m ON m.sku = p.sku AND m.currency = p.currency

@@ -1,0 +1,53 @@
+-- claim:    A caller that is told to wait waits: no call comes to the same bucket before Retry-After has passed.
+-- flow:     any
+-- class:    retry
+-- severity: major
+-- step:     102
+-- remedy:   Keep one gate per bucket for all workers; on 429 or 503 close it until Retry-After has passed, then let calls through one by one.
+-- Calls that were in flight when the refusal came are exempt: those that arrive within 250 ms of it (a caller with many
+-- calls under way has sent them before it could read the refusal). The refused request itself, word for word, is never in
+-- flight: for it only the tolerance of 50 ms counts. So does a call that comes at most 50 ms early. Where a refusal names no
+-- bucket, it speaks of its own operation and subject alone.
+WITH asked AS (
+    SELECT call_id, system, coalesce(client, 'anonymous') AS client, at_ns, replied_ns, outcome, status, retry_after_s,
+           coalesce(bucket, concat_ws(' ', operation, subject)) AS bucket,
+           concat_ws(' ', operation, path, subject, request_body) AS request
+    FROM   sut_calls
+), refusals AS (
+    SELECT *, replied_ns + (retry_after_s * 1000000000)::BIGINT - 50000000 AS until_ns
+    FROM   asked WHERE status IN (429, 503) AND retry_after_s IS NOT NULL
+), concerned AS (
+    SELECT a.* FROM asked AS a SEMI JOIN refusals AS r ON r.system = a.system AND r.client = a.client AND r.bucket = a.bucket
+), marks AS ( -- when a refusal takes hold: for its bucket, and for its own request; calls are held against the longest wait
+    SELECT system, client, bucket, NULL AS request, replied_ns + 250000000 AS ns, until_ns, call_id AS refusal_id, NULL AS call_id, 0 AS is_call
+    FROM   refusals
+    UNION  ALL
+    SELECT system, client, bucket, request, replied_ns + 50000000, until_ns, call_id, NULL, 0 FROM refusals
+    UNION  ALL
+    SELECT system, client, bucket, NULL, at_ns, NULL, NULL, call_id, 1 FROM concerned
+    UNION  ALL
+    SELECT system, client, bucket, request, at_ns, NULL, NULL, call_id, 1 FROM concerned
+), timeline AS (
+    SELECT *, max(CASE WHEN until_ns IS NOT NULL THEN {'until_ns': until_ns, 'refusal_id': refusal_id} END) OVER (
+                 PARTITION BY system, client, bucket, request ORDER BY ns, is_call DESC
+                 ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS wait
+    FROM   marks
+), early AS (
+    SELECT system, client, bucket, call_id, max(wait.until_ns - ns) AS early_ns, arg_max(wait.refusal_id, wait.until_ns) AS refusal_id
+    FROM   timeline WHERE is_call = 1 AND wait.until_ns > ns
+    GROUP  BY ALL
+), refused AS (
+    SELECT system, client, bucket, count(*) AS times, min(call_id) AS first_id FROM refusals GROUP BY ALL
+), broken AS (
+    SELECT system, client, bucket, count(*) AS calls, max(early_ns) AS most_ns,
+           flatten(list([refusal_id, call_id] ORDER BY early_ns DESC)[:10]) AS evidence
+    FROM   early GROUP BY ALL
+)
+SELECT concat_ws(' ', r.system, 'bucket', r.bucket, 'client', r.client)                   AS subject,
+       b.calls IS NULL                                                                    AS holds,
+       format('asked {} times to wait (bucket {}, tolerance 50 ms): {}', r.times, r.bucket,
+              CASE WHEN b.calls IS NULL THEN 'always waited'
+                   ELSE format('{} calls came early, the worst by {} ms', b.calls, b.most_ns // 1000000 + 50) END) AS finding,
+       coalesce(b.evidence, [r.first_id])                                                 AS evidence
+FROM   refused AS r
+LEFT   JOIN broken AS b ON b.system = r.system AND b.client = r.client AND b.bucket = r.bucket

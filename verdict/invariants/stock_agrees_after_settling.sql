@@ -1,0 +1,47 @@
+-- claim:    After settling the warehouse, the OMS and the ERP's book agree on every SKU, and each channel lists what the OMS last computed.
+-- flow:     stock-sync
+-- class:    consistency
+-- severity: critical
+-- step:     93
+-- remedy:   Forward every stock change as an absolute quantity with its version, publish the latest availability, and reconcile by polling for what was missed.
+WITH on_hand AS (
+    SELECT sku,
+           sum(TRY_CAST(doc ->> '$.on_hand' AS BIGINT)) FILTER (WHERE system = 'wms')::BIGINT AS wms,
+           sum(TRY_CAST(doc ->> '$.on_hand' AS BIGINT)) FILTER (WHERE system = 'oms')::BIGINT AS oms,
+           sum(TRY_CAST(doc ->> '$.on_hand' AS BIGINT)) FILTER (WHERE system = 'erp')::BIGINT AS erp
+    FROM   state
+    WHERE  kind IN ('stock', 'book_stock') AND system IN ('wms', 'oms', 'erp')
+    GROUP  BY sku
+), excused AS ( -- the book waits for the invoices and credit memos of parked orders
+    SELECT DISTINCT sku FROM order_lines WHERE order_ref IN (SELECT order_ref FROM parked)
+), computed AS (
+    SELECT sku, arg_max(on_hand, version) AS available, max(version) AS version, arg_max(effect_id, version) AS effect_id
+    FROM   effects WHERE kind = 'availability_computed' AND actor IS DISTINCT FROM 'before-run' GROUP BY sku
+), listed AS (
+    SELECT system, sku, arg_max(on_hand, (at_ns, effect_id)) AS listed, arg_max(version, (at_ns, effect_id)) AS version,
+           arg_max(effect_id, (at_ns, effect_id)) AS effect_id
+    FROM   effects WHERE kind = 'availability_listed' GROUP BY system, sku
+), published AS (
+    SELECT c.sku, string_agg(format('{} lists {}, the OMS last computed {}', h.channel, coalesce(l.listed::VARCHAR, 'nothing new'), c.available), '; ')
+             FILTER (WHERE l.listed IS DISTINCT FROM c.available) AS wrong,
+           list_concat([any_value(c.effect_id)], list(l.effect_id)) AS evidence
+    FROM   computed AS c
+    CROSS  JOIN channels AS h -- a handful of channels
+    LEFT   JOIN listed AS l ON l.sku = c.sku AND l.system = h.channel
+    GROUP  BY c.sku
+), last_moves AS (
+    SELECT sku, list(effect_id) AS effect_ids
+    FROM  (SELECT sku, arg_max(effect_id, (at_ns, effect_id)) AS effect_id FROM effects
+           WHERE kind IN ('stock_moved', 'stock_set', 'book_stock_moved') GROUP BY system, sku, location)
+    GROUP  BY sku
+)
+SELECT coalesce(s.sku, p.sku)                                                             AS subject,
+       eventually(coalesce(s.wms = s.oms, true) AND (coalesce(s.wms = s.erp, true) OR x.sku IS NOT NULL)
+                  AND p.wrong IS NULL)                                                    AS holds,
+       concat_ws('; ', format('on hand: WMS {}, OMS {}, ERP book {}', coalesce(s.wms::VARCHAR, '–'),
+                              coalesce(s.oms::VARCHAR, '–'), coalesce(s.erp::VARCHAR, '–')), p.wrong) AS finding,
+       list_concat(['state: stock of ' || coalesce(s.sku, p.sku)], m.effect_ids, p.evidence) AS evidence
+FROM   on_hand AS s
+FULL   JOIN published AS p ON p.sku = s.sku
+LEFT   JOIN excused AS x ON x.sku = s.sku
+LEFT   JOIN last_moves AS m ON m.sku = coalesce(s.sku, p.sku)

@@ -1,0 +1,212 @@
+"""Judging a run: ask every invariant that concerns it, take the key figures, and say what it all comes to."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..history.reader import History
+from . import invariant, kpi, validity
+from .objective import Objective
+from .result import (
+    Finding,
+    InjectionResult,
+    InvariantResult,
+    KpiValue,
+    ObjectiveResult,
+    Outcome,
+    RunFacts,
+    Validity,
+    Verdict,
+)
+from .timeline import describe
+
+DESCRIBED_FINDINGS = 50
+"""The evidence of so many primary findings of each invariant is put into words."""
+
+
+def judge(
+    run_folder: Path,
+    *,
+    extra: Iterable[Path] = (),
+    objectives: Iterable[str] = (),
+    threads: int | None = None,
+) -> Verdict:
+    """Judge a stored run and write its ``verdict.json``.
+
+    ``extra`` are the user's own ``.sql`` invariants; ``objectives`` come on top of those in run.json. Raises what
+    ``History.of_run`` raises, and VerdictError for a header or an objective that cannot be read.
+    """
+    with History.of_run(run_folder, threads=threads) as history:
+        verdict = judge_history(history, extra=extra, objectives=objectives)
+    write_verdict(verdict, run_folder)
+    return verdict
+
+
+def judge_history(history: History, *, extra: Iterable[Path] = (), objectives: Iterable[str] = ()) -> Verdict:
+    """Judge what is in a history, and write nothing."""
+    invariants = invariant.catalogue(extra)
+    wanted = [Objective.of_text(text) for text in (*(history.run.get("objectives") or ()), *objectives)]
+    flows = [flow for (flow,) in history.connection.execute("SELECT flow FROM judged_flows").fetchall()]
+    results = with_consequences([one.ask(history) for one in invariants if one.is_about(flows)])
+    figures = [figure for one in kpi.catalogue() for figure in one.take(history)]
+    injections = _injections(history)
+    checked = validity.check(history, injections)
+    met = [objective.check(figures) for objective in wanted]
+    outcome, reasons = conclude(results, checked, met)
+    return Verdict(
+        run=_facts(history, flows),
+        verdict=outcome,
+        reasons=reasons,
+        validity=checked,
+        invariants=tuple(results),
+        kpis=tuple(figures),
+        objectives=tuple(met),
+        faults=injections,
+        counts=_counts(history),
+        evidence=describe(history, _named(results)),
+    )
+
+
+def write_verdict(verdict: Verdict, run_folder: Path) -> Path:
+    """Write ``verdict.json`` into a run's folder, whole or not at all; returns its path."""
+    path = run_folder / "verdict.json"
+    draft = path.with_suffix(".json.part")
+    draft.write_bytes(msgspec.json.format(msgspec.json.encode(verdict.document()), indent=1))
+    draft.replace(path)
+    return path
+
+
+def read_verdict(run_folder: Path) -> Verdict:
+    """The stored verdict of a run. FileNotFoundError where it was not judged yet."""
+    return Verdict.of_document(msgspec.json.decode((run_folder / "verdict.json").read_bytes()))
+
+
+def conclude(
+    results: Sequence[InvariantResult], checked: Validity, objectives: Sequence[ObjectiveResult]
+) -> tuple[Outcome, tuple[str, ...]]:
+    """The one merge rule: any finding fails; then anything that is not known is inconclusive; the rest passes."""
+    broken = [f"{r.id}: {r.findings_count} of {r.examined}" for r in results if r.status == "violated"]
+    missed = [
+        f"objective missed: {o.objective}, but it was {o.value:g}"
+        for o in objectives
+        if o.met is False and o.value is not None
+    ]
+    doubts = list(checked.reasons)
+    doubts += [f"{r.id} could not be examined: {r.reason}" for r in results if r.status == "unknown"]
+    doubts += [
+        f"{r.id}: {r.indeterminate} of {r.examined} cannot be told"
+        for r in results
+        if r.status == "indeterminate"
+    ]
+    doubts += [f"objective {o.objective}: too few samples" for o in objectives if o.met is None]
+    if all(r.status == "not exercised" for r in results):
+        doubts.append("no invariant had anything to examine")
+    if broken or missed:
+        return "fail", (*broken, *missed, *doubts)
+    return ("inconclusive", tuple(doubts)) if doubts else ("pass", ())
+
+
+def with_consequences(results: Sequence[InvariantResult]) -> list[InvariantResult]:
+    """Mark every finding that another of an earlier step, about the same thing, explains; primary ones come first."""
+    first: dict[str, tuple[int, str]] = {}
+    for result in results:
+        for finding in result.findings:
+            place = (result.step, result.id)
+            first[finding.about] = min(first.get(finding.about, place), place)
+    return [
+        replace(
+            result,
+            findings=tuple(sorted((_placed(f, result, first) for f in result.findings), key=_primary_first)),
+        )
+        for result in results
+    ]
+
+
+def _placed(finding: Finding, result: InvariantResult, first: Mapping[str, tuple[int, str]]) -> Finding:
+    earliest = first[finding.about][1]
+    return finding if earliest == result.id else replace(finding, consequence_of=earliest)
+
+
+def _primary_first(finding: Finding) -> bool:
+    return finding.consequence_of is not None
+
+
+def _named(results: Iterable[InvariantResult]) -> list[str]:
+    """The evidence of the first findings of each invariant, each id once."""
+    return list(
+        dict.fromkeys(
+            one
+            for result in results
+            for finding in result.findings[:DESCRIBED_FINDINGS]
+            for one in finding.evidence
+        )
+    )
+
+
+def _facts(history: History, flows: Sequence[str]) -> RunFacts:
+    run = history.run
+    sut, scenario = run.get("sut") or {}, run.get("scenario") or {}
+    return RunFacts(
+        id=str(run.get("id") or history.folder.name),
+        scenario=scenario.get("name") if isinstance(scenario, Mapping) else str(scenario),
+        seed=run.get("seed"),
+        sut=sut.get("name") if isinstance(sut, Mapping) else str(sut),
+        started_at=run.get("started_at"),
+        duration_s=run.get("duration_s"),
+        flows=tuple(flows),
+    )
+
+
+def _injections(history: History) -> tuple[InjectionResult, ...]:
+    """Planned injections, and any that only the fault log knows (from the command line, in mid-run)."""
+    marks = {
+        row["injection"]: row
+        for row in history.rows(
+            "SELECT injection, any_value(fault) AS fault, any_value(system) AS system, "
+            "count(*) FILTER (WHERE mark = 'armed') AS armed, count(*) FILTER (WHERE mark = 'fired') AS fired "
+            "FROM faults GROUP BY injection ORDER BY injection"
+        )
+    }
+    planned: dict[str, dict[str, Any]] = {str(one["id"]): one for one in history.run.get("injections") or ()}
+    found = []
+    for name in (*planned, *(name for name in marks if name not in planned)):
+        plan, log = planned.get(name, {}), marks.get(name, {})
+        found.append(
+            InjectionResult(
+                id=name,
+                fault=str(plan.get("fault") or log.get("fault")),
+                where=_where(plan.get("where") or log.get("system")),
+                armed=int(log.get("armed", 0)),
+                fired=int(log.get("fired", 0)),
+            )
+        )
+    return tuple(found)
+
+
+def _where(where: Any) -> str:
+    if isinstance(where, Mapping):
+        return " ".join(str(value) for value in where.values() if value is not None) or "*"
+    return str(where or "*")
+
+
+def _counts(history: History) -> dict[str, int]:
+    row = history.rows(
+        "SELECT (SELECT count(*) FROM accepted_orders WHERE NOT before_run) AS orders, (SELECT count(*) FROM calls) AS calls, "
+        "(SELECT count(*) FROM effects) AS effects, (SELECT count(*) FROM deliveries) AS deliveries"
+    )[0]
+    return {name: int(count) for name, count in row.items()} | {"unreadable_lines": history.unreadable_lines}
+
+
+__all__ = [
+    "KpiValue",
+    "Verdict",
+    "conclude",
+    "judge",
+    "judge_history",
+    "read_verdict",
+    "with_consequences",
+    "write_verdict",
+]

@@ -1,0 +1,69 @@
+"""The verdict as JUnit XML: one test case an invariant, one for the run's validity, one an objective."""
+
+import io
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+
+from ..result import InvariantResult, Verdict
+from .wording import evidence_lines, printable
+
+FINDINGS_SHOWN = 20
+EVIDENCE_SHOWN = 10
+
+
+def render(verdict: Verdict) -> str:
+    """The document. A violated invariant is a failure, one that cannot be told an error, an unexercised one skipped."""
+    suite = TestSuite(f"peakproof {verdict.run.scenario or ''} seed {verdict.run.seed}".replace("  ", " "))
+    suite.add_testcase(_validity(verdict))
+    for result in verdict.invariants:
+        suite.add_testcase(_invariant(verdict, result))
+    for objective in verdict.objectives:
+        case = TestCase(objective.objective, "peakproof.objective")
+        if objective.met is False:
+            case.result = [Failure(f"{objective.kpi} is {objective.value}")]
+        elif objective.met is None:
+            case.result = [Error("too few samples")]
+        suite.add_testcase(case)
+    document = JUnitXml("peakproof")
+    document.add_testsuite(suite)
+    text = io.BytesIO()
+    document.write(text)
+    return text.getvalue().decode()
+
+
+def _validity(verdict: Verdict) -> TestCase:
+    case = TestCase("the run earned a verdict", "peakproof.validity")
+    if verdict.validity.reasons:
+        error = Error(printable(verdict.validity.reasons[0]))
+        error.text = "\n".join(map(printable, verdict.validity.reasons))
+        case.result = [error]
+    return case
+
+
+def _invariant(verdict: Verdict, result: InvariantResult) -> TestCase:
+    case = TestCase(result.id, f"peakproof.{result.class_}")
+    match result.status:
+        case "violated":
+            failure = Failure(
+                f"{result.findings_count} of {result.examined}: {result.claim}", result.severity
+            )
+            failure.text = _text(verdict, result)
+            case.result = [failure]
+        case "unknown":
+            case.result = [Error(printable(result.reason or "unknown"))]
+        case "indeterminate":
+            case.result = [Error(f"{result.indeterminate} of {result.examined} cannot be told")]
+        case "not exercised":
+            case.result = [Skipped("nothing to examine")]
+    return case
+
+
+def _text(verdict: Verdict, result: InvariantResult) -> str:
+    lines = [result.claim, ""]
+    for finding in result.findings[:FINDINGS_SHOWN]:
+        after = f" (a consequence of {finding.consequence_of})" if finding.consequence_of else ""
+        lines.append(printable(f"{finding.subject}: {finding.finding}{after}"))
+        lines += [f"    {line}" for line in evidence_lines(verdict, finding, EVIDENCE_SHOWN)]
+    if result.findings_count > FINDINGS_SHOWN:
+        lines.append(f"and {result.findings_count - FINDINGS_SHOWN} more")
+    return "\n".join([*lines, "", f"Remedy: {result.remedy}"])

@@ -1,0 +1,58 @@
+"""Words and marks that all renderings share; whatever came over the wire is made harmless here."""
+
+import shlex
+from pathlib import Path
+
+from ..result import Finding, Outcome, Status, Verdict
+
+MARKS: dict[Status, str] = {
+    "holds": "✓",
+    "violated": "✗",
+    "not exercised": "·",
+    "indeterminate": "?",
+    "unknown": "!",
+}
+
+BANNERS: dict[Outcome, str] = {
+    "pass": "PASS: every invariant that was exercised holds",
+    "fail": "FAIL: the middleware broke what it must keep",
+    "inconclusive": "INCONCLUSIVE: this run proves nothing either way",
+}
+
+
+def printable(text: str) -> str:
+    """The text with every control character written out, so that it can neither steer a terminal nor break XML."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def counted(number: int, one: str) -> str:
+    """``1 order``, ``1,200 orders``; for nouns that take an s."""
+    return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
+
+
+def evidence_lines(verdict: Verdict, finding: Finding, most: int) -> list[str]:
+    """The rows that prove a finding, in time order where they are known, each in words; at most so many."""
+    lines = [verdict.evidence.get(one, one) for one in finding.evidence]
+    lines.sort(key=_seconds)
+    shown = [printable(line) for line in lines[:most]]
+    if len(lines) > most:
+        shown.append(f"and {len(lines) - most} more")
+    return shown
+
+
+def commands(folder: Path, finding: Finding) -> list[str]:
+    """What to type to see more of a finding of the run in this folder, and to make it happen again."""
+    run = shlex.quote(printable(str(folder)))
+    if finding.order_ref is None:
+        return [f"peakproof report {run}", f"peakproof run --from {run}"]
+    order = shlex.quote(printable(finding.order_ref))
+    return [f"peakproof explain {run} {order}", f"peakproof run --from {run} --only {order}"]
+
+
+def _seconds(line: str) -> float:
+    try:
+        return float(line.split(" s ", 1)[0])
+    except ValueError:
+        return float("inf")

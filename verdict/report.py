@@ -1,0 +1,37 @@
+"""The files made from a verdict, beside the run: ``junit.xml`` and ``report.html``. They can be made again at any time."""
+
+from pathlib import Path
+
+from ..history.reader import History
+from .render import html, junit
+from .result import Verdict
+from .timeline import Moment, order_timeline
+
+STORIES_TOLD = 20
+"""The report tells the whole story of so many orders, the worst first."""
+MOST_MOMENTS = 500
+"""So much of each story."""
+
+
+def write_reports(verdict: Verdict, run_folder: Path) -> tuple[Path, Path]:
+    """Write ``junit.xml`` and ``report.html`` into the run's folder, each whole or not at all; returns their paths."""
+    return (
+        _written(run_folder / "junit.xml", junit.render(verdict)),
+        _written(run_folder / "report.html", html.render(verdict, run_folder, _stories(verdict, run_folder))),
+    )
+
+
+def _written(path: Path, text: str) -> Path:
+    draft = path.with_name(path.name + ".part")
+    draft.write_text(text, "utf-8")
+    draft.replace(path)
+    return path
+
+
+def _stories(verdict: Verdict, run_folder: Path) -> dict[str, list[Moment]]:
+    subjects = list(dict.fromkeys(finding.about for _, finding in verdict.worst))[:STORIES_TOLD]
+    if not subjects:
+        return {}
+    with History.of_run(run_folder) as history:
+        stories = {subject: order_timeline(history, subject)[:MOST_MOMENTS] for subject in subjects}
+    return {subject: story for subject, story in stories.items() if story}

@@ -1,0 +1,285 @@
+"""What judging a run comes to: plain values, and the one JSON document that they make (``peakproof/verdict/1``)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+SCHEMA = "peakproof/verdict/1"
+
+Status = Literal["holds", "violated", "not exercised", "indeterminate", "unknown"]
+"""``indeterminate``: the history does not say. ``unknown``: the query failed, so nothing was examined."""
+
+Outcome = Literal["pass", "fail", "inconclusive"]
+
+EXIT_CODES: Mapping[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One counter-example in words, and the ids of the history rows that prove it."""
+
+    subject: str
+    finding: str
+    evidence: tuple[str, ...]
+    order_ref: str | None = None
+    """The order that the subject is or belongs to; null where it is about something else."""
+    consequence_of: str | None = None
+    """The invariant whose finding about the same thing comes earlier in the flow; null for a primary finding."""
+
+    @property
+    def about(self) -> str:
+        """What the findings of one mistake share: the order where there is one, else the subject."""
+        return self.order_ref or self.subject
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "subject": self.subject,
+            "finding": self.finding,
+            "evidence": list(self.evidence),
+            "order_ref": self.order_ref,
+            "consequence_of": self.consequence_of,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class InvariantResult:
+    """What became of one invariant."""
+
+    id: str
+    claim: str
+    flow: str
+    class_: str
+    severity: str
+    remedy: str
+    step: int
+    status: Status
+    examined: int
+    findings_count: int
+    findings: tuple[Finding, ...] = ()
+    """Primary ones first; at most as many as the judge keeps, ``findings_count`` has them all."""
+    indeterminate: int = 0
+    """Subjects of which the history does not say."""
+    reason: str | None = None
+    """Why the status is unknown."""
+
+    @property
+    def primary(self) -> tuple[Finding, ...]:
+        """The findings that are no consequence of an earlier step's."""
+        return tuple(finding for finding in self.findings if finding.consequence_of is None)
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "claim": self.claim,
+            "class": self.class_,
+            "severity": self.severity,
+            "flow": self.flow,
+            "step": self.step,
+            "remedy": self.remedy,
+            "status": self.status,
+            "examined": self.examined,
+            "indeterminate": self.indeterminate,
+            "findings_count": self.findings_count,
+            "findings": [finding.document() for finding in self.findings],
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class KpiValue:
+    """One key figure; the value is null where there were too few samples to say it."""
+
+    name: str
+    value: float | None
+    unit: str
+    count: int
+    better: str
+    definition: str
+    source: str
+    by_channel: Mapping[str, tuple[float | None, int]] = field(default_factory=dict)
+    """Value and count of each channel."""
+    reason: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "value": self.value,
+            "unit": self.unit,
+            "count": self.count,
+            "better": self.better,
+            "definition": self.definition,
+            "source": self.source,
+            "by_channel": {
+                name: {"value": value, "count": count} for name, (value, count) in self.by_channel.items()
+            },
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveResult:
+    """Whether a threshold of the user's own on a key figure was met; null where the figure could not be said."""
+
+    objective: str
+    kpi: str
+    value: float | None
+    met: bool | None
+
+    def document(self) -> dict[str, Any]:
+        return {"objective": self.objective, "kpi": self.kpi, "value": self.value, "met": self.met}
+
+
+@dataclass(frozen=True, slots=True)
+class InjectionResult:
+    """What became of one injection."""
+
+    id: str
+    fault: str
+    where: str
+    armed: int
+    fired: int
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "fault": self.fault,
+            "where": self.where,
+            "armed": self.armed,
+            "fired": self.fired,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """Whether the run has earned a verdict; with any reason against it, a pass becomes inconclusive."""
+
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Literal["valid", "inconclusive"]:
+        return "inconclusive" if self.reasons else "valid"
+
+    def document(self) -> dict[str, Any]:
+        return {"verdict": self.verdict, "reasons": list(self.reasons)}
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """Which run was judged."""
+
+    id: str
+    scenario: str | None
+    seed: int | None
+    sut: str | None
+    started_at: str | None
+    duration_s: float | None
+    flows: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "scenario": self.scenario,
+            "seed": self.seed,
+            "sut": self.sut,
+            "started_at": self.started_at,
+            "duration_s": self.duration_s,
+            "flows": list(self.flows),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The judgement of one run."""
+
+    run: RunFacts
+    verdict: Outcome
+    reasons: tuple[str, ...]
+    validity: Validity
+    invariants: tuple[InvariantResult, ...]
+    kpis: tuple[KpiValue, ...]
+    objectives: tuple[ObjectiveResult, ...]
+    faults: tuple[InjectionResult, ...]
+    counts: Mapping[str, int]
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    """The history rows that the findings name, a line each."""
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.verdict]
+
+    @property
+    def worst(self) -> tuple[tuple[InvariantResult, Finding], ...]:
+        """Primary findings, the gravest invariant first, one of each invariant before the second of any."""
+        grave = {"critical": 0, "major": 1, "minor": 2}
+        found = [
+            (place, grave.get(result.severity, 3), result.step, result, finding)
+            for result in self.invariants
+            for place, finding in enumerate(result.primary)
+        ]
+        found.sort(key=lambda entry: entry[:3])
+        return tuple((result, finding) for *_, result, finding in found)
+
+    def consequences_of(
+        self, result: InvariantResult, finding: Finding
+    ) -> tuple[tuple[InvariantResult, Finding], ...]:
+        """The findings of later steps about the same thing."""
+        return tuple(
+            (other, later)
+            for other in self.invariants
+            for later in other.findings
+            if later.consequence_of == result.id and later.about == finding.about
+        )
+
+    def document(self) -> dict[str, Any]:
+        """The content of ``verdict.json``."""
+        return {
+            "schema": SCHEMA,
+            "run": self.run.document(),
+            "verdict": self.verdict,
+            "reasons": list(self.reasons),
+            "validity": self.validity.document(),
+            "invariants": [result.document() for result in self.invariants],
+            "kpis": {kpi.name: kpi.document() for kpi in self.kpis},
+            "objectives": [objective.document() for objective in self.objectives],
+            "faults": [fault.document() for fault in self.faults],
+            "counts": dict(self.counts),
+            "evidence": dict(self.evidence),
+        }
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> "Verdict":
+        """The verdict that made a document; for showing a stored ``verdict.json`` again. KeyError where it is none."""
+        run = document["run"]
+        return cls(
+            run=RunFacts(**{**run, "flows": tuple(run.get("flows", ()))}),
+            verdict=document["verdict"],
+            reasons=tuple(document["reasons"]),
+            validity=Validity(tuple(document["validity"]["reasons"])),
+            invariants=tuple(
+                InvariantResult(
+                    **{key: value for key, value in entry.items() if key not in ("class", "findings")},
+                    class_=entry["class"],
+                    findings=tuple(
+                        Finding(**{**finding, "evidence": tuple(finding["evidence"])})
+                        for finding in entry["findings"]
+                    ),
+                )
+                for entry in document["invariants"]
+            ),
+            kpis=tuple(
+                KpiValue(
+                    **{
+                        **entry,
+                        "name": name,
+                        "by_channel": {
+                            channel: (one["value"], one["count"])
+                            for channel, one in entry["by_channel"].items()
+                        },
+                    }
+                )
+                for name, entry in document["kpis"].items()
+            ),
+            objectives=tuple(ObjectiveResult(**entry) for entry in document["objectives"]),
+            faults=tuple(InjectionResult(**entry) for entry in document["faults"]),
+            counts=document["counts"],
+            evidence=document["evidence"],
+        )

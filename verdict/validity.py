@@ -1,0 +1,132 @@
+"""Whether a run has earned a verdict: each check is a reason against it, in words, or nothing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..history.reader import History
+from .render.wording import counted
+from .result import InjectionResult, Validity
+
+MOST_LATE_S = 1.0
+"""The load generator kept its schedule when 99 of 100 things happened at most this late."""
+
+FLOOD_WINDOW_S, FLOOD_PER_S = 5, 200
+"""Whoever makes so many calls of one kind a second while the systems should settle is named."""
+
+TRIGGERS = {
+    "order-to-erp": "order_placed",
+    "order-to-ship": "order_placed",
+    "stock-sync": "stock_moved",
+    "cancel": "cancellation_requested",
+    "return-to-refund": "return_requested",
+    "price-publish": "price_set",
+}
+"""The kind of effect that sets each flow going."""
+
+
+def check(history: History, injections: tuple[InjectionResult, ...]) -> Validity:
+    """Every reason why this run proves nothing, in the order in which to look at them.
+
+    Of a run that could not be made there is only one.
+    """
+    failed = history.run.get("failed")
+    if failed:
+        return Validity((f"the run could not be made: {failed}",))
+    reasons = (
+        *_finished(history.run),
+        *_sut_alive(history.run),
+        *_estate_sound(history.run),
+        *_schedule_kept(history),
+        *_flows_exercised(history),
+        *_faults_fired(injections),
+        *_settled(history),
+        *_readable(history),
+    )
+    return Validity(tuple(dict.fromkeys(reasons)))
+
+
+def _finished(run: Any) -> Iterator[str]:
+    if not run:
+        yield "there is no run.json: nothing says what was run"
+    elif not run.get("finished_at"):
+        yield "the run was cut off: it has no end"
+    elif run.get("ended_early"):
+        yield f"the run ended early: {run['ended_early']}"
+
+
+def _sut_alive(run: Any) -> Iterator[str]:
+    sut = run.get("sut") or {}
+    if sut.get("death"):
+        yield str(sut["death"])
+    elif sut.get("exit") is not None:
+        yield f"the system under test ended during the run with exit code {sut['exit']}"
+
+
+def _estate_sound(run: Any) -> Iterator[str]:
+    errors = run.get("errors") or ()
+    if errors:
+        yield f"peakproof itself failed ({counted(len(errors), 'error')}), first: {errors[0]}"
+
+
+def _schedule_kept(history: History) -> Iterator[str]:
+    late_s = history.one(
+        "SELECT quantile_cont((at_ns - due_ns) / 1e9, 0.99) FROM workload WHERE due_ns IS NOT NULL AND kind <> 'phase'"
+    )
+    if late_s is not None and late_s > MOST_LATE_S:
+        yield f"the load generator fell behind: 1 in 100 things came {late_s:.1f} s late or more"
+        yield from _flood(history)
+    unsent = history.run.get("unsent") or 0
+    unsent = unsent if isinstance(unsent, int) else len(unsent)
+    if unsent:
+        yield f"{counted(unsent, 'order')} of the workload {'was' if unsent == 1 else 'were'} never placed"
+
+
+def _flows_exercised(history: History) -> Iterator[str]:
+    kinds = {
+        kind
+        for (kind,) in history.connection.execute(
+            "SELECT DISTINCT kind FROM effects WHERE actor IS DISTINCT FROM 'before-run'"
+        ).fetchall()
+    }
+    for (flow,) in history.connection.execute("SELECT flow FROM judged_flows ORDER BY flow").fetchall():
+        trigger = TRIGGERS.get(flow)
+        if trigger is not None and trigger not in kinds:
+            yield f"the flow {flow} was never exercised: nothing like {trigger} happened"
+
+
+def _faults_fired(injections: tuple[InjectionResult, ...]) -> Iterator[str]:
+    for injection in injections:
+        if not injection.fired:
+            how = "never fired" if injection.armed else "was never armed"
+            yield f"injection {injection.id} ({injection.fault} on {injection.where}) {how}"
+
+
+def _settled(history: History) -> Iterator[str]:
+    run = history.run
+    if run and run.get("settled") is not True:
+        yield f"not settled: {run.get('settle_reason') or 'the run ended before the systems were quiet'}"
+        if run.get("finished_at"):
+            yield from _flood(history)
+
+
+def _flood(history: History) -> Iterator[str]:
+    """Who calls too much to let anything else come about, or settle."""
+    rows = history.rows(
+        "SELECT client, system, operation, count(*) AS calls FROM calls "
+        "WHERE at_ns > (SELECT max(at_ns) FROM calls) - $1::BIGINT * 1000000000 "
+        "GROUP BY ALL ORDER BY calls DESC, system, operation LIMIT 1",
+        [FLOOD_WINDOW_S],
+    )
+    for row in rows:
+        rate = row["calls"] / FLOOD_WINDOW_S
+        if rate >= FLOOD_PER_S:
+            yield (
+                f"{row['client'] or 'somebody unknown'} called {row['system']} {row['operation']} "
+                f"{rate:,.0f} times a second until the end"
+            )
+
+
+def _readable(history: History) -> Iterator[str]:
+    if history.unreadable_lines:
+        where = ", ".join(f"{count} of {table}" for table, count in sorted(history.unreadable.items()))
+        yield f"{history.unreadable_lines} lines of the history could not be read: {where}"
