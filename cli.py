@@ -1,0 +1,730 @@
+"""The ``peakproof`` command: reads what the user wants, calls it, shows what came of it, and sets the exit code.
+
+Exit codes: 0 pass, 1 fail, 2 wrong usage, 3 inconclusive, 70 our own fault. Data goes to stdout, progress to stderr.
+"""
+
+if not __package__:  # started as `python cli.py`: run this file as the module it is
+    import runpy
+
+    runpy.run_module("peakproof.cli", run_name="__main__", alter_sys=True)
+    raise SystemExit
+
+import functools
+import json
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, Self, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from . import __version__
+from .scenarios.errors import RunError, SutFailed, UsageError, unknown
+
+# Everything else is imported inside the commands: `--help` and a typing mistake are answered at once.
+if TYPE_CHECKING:
+    from .scenarios.runner import Progress
+    from .scenarios.scenario import Scenario
+    from .scenarios.sut_choice import SutChoice
+    from .verdict.result import Verdict
+
+PASS, FAIL, USAGE, INCONCLUSIVE, OUR_FAULT = 0, 1, 2, 3, 70
+PLAIN_PROGRESS_S = 5.0
+LOG_LINES_SHOWN = 8
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+app = typer.Typer(
+    name="peakproof",
+    help="Stands a realistic retail estate around your middleware, sends it a peak season full of faults, "
+    "and proves what really happened.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+err = Console(stderr=True, highlight=False)
+
+
+class _Desk:
+    """Where the details of a failure of our own are written."""
+
+    folder: Path | None = None
+
+
+def guarded(command: Callable[P, R]) -> Callable[P, R]:
+    """Every way that a command can fail, with its line and its exit code; no traceback for a user's mistake."""
+
+    @functools.wraps(command)
+    def run_guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except UsageError as error:
+            raise _stop(error, error.exit_code) from None
+        except RunError as error:
+            raise _stop(error, error.exit_code) from None
+        except KeyboardInterrupt:
+            raise _stop("interrupted", INCONCLUSIVE) from None
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(INCONCLUSIVE) from None
+        except Exception as error:
+            if _debugging():
+                raise
+            code = _known(error)
+            if code is not None:
+                raise _stop(error, code) from None
+            raise _stop(_our_fault(error), OUR_FAULT) from None
+
+    return run_guarded
+
+
+def _stop(error: object, code: int) -> SystemExit:
+    said = error.message if isinstance(error, SutFailed) else error
+    err.print(f"[bold red]error:[/] {escape(str(said))}", soft_wrap=True)
+    if isinstance(error, SutFailed):
+        _show_last_words(error)
+    if isinstance(error, RunError) and error.folder is not None:
+        err.print(f"recorded in {error.folder}", markup=False, soft_wrap=True)
+    return SystemExit(code)
+
+
+def _show_last_words(failure: SutFailed) -> None:
+    for line in failure.log[-LOG_LINES_SHOWN:]:
+        err.print(f"  | {line}", markup=False, soft_wrap=True)
+    log = failure.folder / "sut.log" if failure.folder is not None else None
+    if log is not None and log.is_file():
+        wrote = "all that it wrote is" if failure.log else "it wrote nothing"
+        err.print(f"{wrote} in {log}" if failure.log else wrote, markup=False, soft_wrap=True)
+
+
+def _known(error: Exception) -> int | None:
+    """The exit code of an error that a lower room raised about what the user gave it; None for our own fault."""
+    from .chaos.errors import ChaosError
+    from .loadtests.profile import ProfileError
+    from .loadtests.trace import TraceError
+    from .simulators.estate import EstateError
+    from .verdict.errors import VerdictError
+
+    if isinstance(error, ChaosError | ProfileError | TraceError | VerdictError):
+        return USAGE
+    return INCONCLUSIVE if isinstance(error, EstateError) else None
+
+
+def _our_fault(error: Exception) -> str:
+    details = "".join(traceback.format_exception(error))
+    where = "nowhere, for even that failed"
+    for folder in (_Desk.folder, Path(tempfile.gettempdir())):
+        if folder is None:
+            continue
+        try:
+            path = folder / f"peakproof-error-{os.getpid()}.txt"
+            path.write_text(details, "utf-8")
+        except OSError:
+            continue
+        where = str(path)
+        break
+    said = " ".join(str(error).split())[:200]
+    return f"peakproof itself failed: {type(error).__name__}: {said}; the details were written to {where}"
+
+
+def _debugging() -> bool:
+    return os.environ.get("PEAKPROOF_DEBUG") == "1"
+
+
+# Options that several commands share
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="The peakproof.toml of your middleware.", show_default=False)
+]
+MiddlewareOption = Annotated[
+    str | None,
+    typer.Option(
+        "--middleware",
+        metavar="reference|DEFECT|URL",
+        help="The reference, the reference with a planted defect, or where yours already runs. "
+        "Unless said: ./peakproof.toml, else the reference.",
+        show_default=False,
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same orders and faults.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change one key of the scenario, e.g. settle.max_s=60; repeatable.",
+        show_default=False,
+    ),
+]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder for the run's own folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Exactly one JSON document on stdout.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its id below runs/.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"peakproof {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _peakproof(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+@guarded
+def run(
+    scenario: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SCENARIO]",
+            help="A name of the library or a .yaml file; black-friday unless said.",
+            show_default=False,
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    middleware: MiddlewareOption = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", min=0, help="Same seed, same orders and faults; 1 unless said.", show_default=False
+        ),
+    ] = None,
+    duration: Annotated[
+        float | None,
+        typer.Option(
+            "--duration",
+            help="Seconds of workload; arrivals and faults keep their shape.",
+            show_default=False,
+        ),
+    ] = None,
+    overrides: SetOption = None,
+    from_run: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Scenario, seed and middleware of an earlier run.",
+            show_default=False,
+        ),
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only",
+            metavar="ORDER",
+            help="With --from: replay this order alone, with the faults that it felt.",
+            show_default=False,
+        ),
+    ] = None,
+    invariants: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--invariants",
+            metavar="FILE.sql",
+            help="An invariant of your own; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    objectives: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--objective", metavar="TEXT", help="A threshold on a key figure; repeatable.", show_default=False
+        ),
+    ] = None,
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Run a scenario against a middleware and judge what happened."""
+    from .scenarios.runner import Runner
+
+    wanted, from_seed = _scenario(scenario, from_run, only)
+    if duration is not None:
+        wanted = wanted.with_duration(duration)
+    wanted = wanted.with_overrides(_overrides(overrides or []))
+    choice = _sut(config, middleware, wanted, from_run)
+    wanted, left_out = wanted.fit_for(choice.sut)
+    sql = _files(invariants or [])
+    chosen_seed = next(one for one in (seed, from_seed, 1) if one is not None)
+    _check_plan(wanted, chosen_seed)
+    _say(f"scenario {wanted.name}, {wanted.duration_s:g} s of workload, seed {chosen_seed}")
+    if left_out:
+        _say(f"left out, for these flows never meet them: {', '.join(left_out)}")
+    with _Shown() as shown:
+        runner = Runner(
+            wanted, choice.sut, seed=chosen_seed, out=out, on_progress=shown, origin=choice.origin
+        )
+        try:
+            folder = runner.run()
+        except RunError as error:
+            if as_json and error.folder is not None:
+                _echo_why_not(error.folder)
+            raise
+        finally:
+            _Desk.folder = runner.folder if runner.folder != out else None
+    from .scenarios.reports import judge_run  # the database that judges is not loaded while the estate works
+
+    if runner.death is not None:
+        _say(f"{runner.death.message}, so the run ends here")
+    _say("judging")
+    verdict = judge_run(folder, invariants=sql, objectives=objectives or [])
+    _show(verdict, folder, as_json)
+    for complaint in runner.complaints:
+        _say(f"your middleware's own word could not be read: {complaint}")
+    if runner.death is not None:
+        _say(f"{runner.death.message}; its last lines:" if runner.death.log else runner.death.message)
+        _show_last_words(runner.death)
+    raise SystemExit(verdict.exit_code)
+
+
+def _echo_why_not(folder: Path) -> None:
+    """A run that could not be made is a document too: inconclusive, with the reason."""
+    from .scenarios.reports import judge_run
+    from .verdict.render import json as as_document
+
+    typer.echo(as_document.render(judge_run(folder)))
+
+
+@app.command("try")
+@guarded
+def try_(
+    config: ConfigOption = None,
+    middleware: MiddlewareOption = None,
+    seed: SeedOption = 1,
+    overrides: SetOption = None,
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """First contact: one order, no faults; ticks every hop it sees and names the first that is missing."""
+    from .scenarios.first_contact import FirstContact, Hop
+    from .scenarios.scenario import Scenario
+
+    scenario = Scenario.load("first-contact").with_overrides(_overrides(overrides or []))
+    sut = _sut(config, middleware, scenario).sut
+
+    def tick(hop: Hop) -> None:
+        if not as_json:
+            typer.secho("✓ ", fg="green", nl=False)
+            typer.echo(hop.sentence)
+
+    contact = FirstContact(scenario, sut, seed=seed, out=out, on_tick=tick).run()
+    missing = contact.missing
+    if as_json:
+        hops = [
+            {"sentence": hop.sentence, "seen": hop.seen, "expected": hop.expected, "instead": hop.instead}
+            for hop in contact.hops
+        ]
+        document = {
+            "schema": "peakproof/try/1",
+            "folder": str(contact.folder),
+            "complete": missing is None,
+            "hops": hops,
+        }
+        typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    elif missing is not None:
+        typer.secho("✗ ", fg="red", nl=False)
+        typer.echo(f"missing: {missing.sentence}")
+        typer.echo("  expected: " + (missing.expected or "").replace("\n", "\n            "))
+        if missing.instead:
+            typer.echo(f"  instead:  {missing.instead}")
+    else:
+        typer.echo(f"All {len(contact.hops)} hops seen. Next: peakproof run quiet-day")
+    log = contact.folder / "sut.log"
+    _say(
+        f"recorded in {contact.folder}" + (f", the log of your middleware in {log}" if log.is_file() else "")
+    )
+    raise SystemExit(PASS if missing is None else FAIL)
+
+
+@app.command()
+@guarded
+def judge(
+    run: RunArgument,
+    invariants: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--invariants",
+            metavar="FILE.sql",
+            help="An invariant of your own; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    objectives: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--objective", metavar="TEXT", help="A threshold on a key figure; repeatable.", show_default=False
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge a stored run again; writes verdict.json, junit.xml and report.html."""
+    from .scenarios.reports import judge_run
+
+    folder = _run_folder(run)
+    verdict = judge_run(folder, invariants=_files(invariants or []), objectives=objectives or [])
+    _show(verdict, folder, as_json)
+    raise SystemExit(verdict.exit_code)
+
+
+@app.command()
+@guarded
+def report(run: RunArgument) -> None:
+    """Write report.html and junit.xml of a stored run, and say where they are."""
+    from .scenarios.reports import judge_run
+    from .verdict.judge import read_verdict
+    from .verdict.report import write_reports
+
+    folder = _run_folder(run)
+    if (folder / "verdict.json").is_file():
+        try:
+            verdict = read_verdict(folder)
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"{folder / 'verdict.json'}: cannot be read: {type(error).__name__}: {error}; make it again: peakproof judge {run}"
+            ) from None
+        write_reports(verdict, folder)
+    else:
+        judge_run(folder)
+    for path in (folder / "junit.xml", folder / "report.html"):
+        typer.echo(path)
+
+
+@app.command()
+@guarded
+def explain(
+    run: RunArgument,
+    order: Annotated[str, typer.Argument(metavar="ORDER", help="An order reference, e.g. web-000123.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Tell the whole story of one order: its calls, effects and deliveries, and the faults that they felt."""
+    from dataclasses import asdict
+
+    from .history.reader import History
+    from .verdict.render.terminal import render_timeline
+    from .verdict.timeline import order_timeline
+
+    folder = _run_folder(run)
+    with History.of_run(folder) as history:
+        moments = order_timeline(history, order)
+    if not moments:
+        _check_order(folder, order)
+    if as_json:
+        typer.echo(json.dumps([asdict(moment) for moment in moments], indent=1, ensure_ascii=False))
+    else:
+        render_timeline(moments, _stdout())
+
+
+@app.command("list")
+@guarded
+def list_(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND", help="scenarios, faults, throttles, invariants, kpis, defects, flows or profiles."
+        ),
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """List everything of one kind, with a sentence each."""
+    if kind not in CATALOGUES:
+        raise UsageError(unknown("kind", kind, CATALOGUES))
+    entries = CATALOGUES[kind]()
+    if as_json:
+        typer.echo(json.dumps(entries, indent=1, ensure_ascii=False))
+        return
+    width = max((len(entry["name"]) for entry in entries), default=0)
+    for entry in entries:
+        typer.echo(f"{entry['name']:<{width}}  {entry['summary']}")
+        for setting in entry.get("settings", ()):
+            given = "needed" if setting["required"] else f"default {setting['default']}"
+            typer.echo(f"{'':<{width}}    {setting['name']}: {setting['expected']}, {given}")
+
+
+def _scenarios() -> list[dict[str, Any]]:
+    from .scenarios.scenario import Scenario
+
+    found = [Scenario.load(name) for name in Scenario.names()]
+    return [{"name": one.name, "summary": " ".join(one.description.split())} for one in found]
+
+
+def _chaos(which: str) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from .chaos.registry import FAULTS, THROTTLES
+
+    entries = (FAULTS if which == "faults" else THROTTLES).entries()
+    return [asdict(entry) for entry in entries]
+
+
+def _invariants() -> list[dict[str, Any]]:
+    from .verdict.invariant import catalogue
+
+    return [
+        {
+            "name": one.id,
+            "summary": one.claim,
+            "flows": list(one.flows),
+            "class": one.class_,
+            "severity": one.severity,
+        }
+        for one in catalogue()
+    ]
+
+
+def _kpis() -> list[dict[str, Any]]:
+    from .verdict.kpi import catalogue
+
+    return [
+        {"name": name, "summary": one.definition, "unit": one.unit}
+        for one in catalogue()
+        for name in one.names
+    ]
+
+
+def _defects() -> list[dict[str, Any]]:
+    from .scenarios.config import defects
+
+    return [{"name": name, "summary": summary} for name, summary in defects().items()]
+
+
+def _flows() -> list[dict[str, Any]]:
+    from .scenarios.flows import FLOWS
+
+    return [{"name": name, "summary": summary} for name, summary in FLOWS.items()]
+
+
+def _profiles() -> list[dict[str, Any]]:
+    from .loadtests.profile import Profile
+
+    return [{"name": name, "summary": Profile.shipped(name).summary} for name in Profile.names()]
+
+
+CATALOGUES: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "scenarios": _scenarios,
+    "faults": functools.partial(_chaos, "faults"),
+    "throttles": functools.partial(_chaos, "throttles"),
+    "invariants": _invariants,
+    "kpis": _kpis,
+    "defects": _defects,
+    "flows": _flows,
+    "profiles": _profiles,
+}
+
+
+# What the user gave
+
+
+def _scenario(name: str | None, from_run: Path | None, only: str | None) -> "tuple[Scenario, int | None]":
+    from .scenarios.scenario import Scenario
+
+    if from_run is None:
+        if only is not None:
+            raise UsageError(f"--only {only} needs --from RUN: the run in which something befell that order")
+        return Scenario.load(name or "black-friday"), None
+    if name is not None:
+        raise UsageError(f"scenario {name!r} and --from {from_run} exclude each other: choose one")
+    folder = _run_folder(str(from_run))
+    scenario, seed = Scenario.of_run(folder)
+    if only is None:
+        return scenario, seed
+    from .scenarios.reports import injections_felt_by
+
+    _check_order(folder, only)
+    return scenario.replaying(only, seed, injections_felt_by(only, folder)), seed
+
+
+def _sut(
+    config: Path | None, middleware: str | None, scenario: "Scenario", from_run: Path | None = None
+) -> "SutChoice":
+    """The system under test, fit for this scenario; says on stderr which it is."""
+    from .scenarios.flows import judged_flows
+    from .scenarios.sut_choice import chosen, of_run
+
+    if from_run is not None and config is None and middleware is None:
+        choice = of_run(_run_folder(str(from_run)))
+    else:
+        choice = chosen(config, middleware)
+    choice.sut.check(scenario.estate.standing)
+    flows = judged_flows(scenario.flows, choice.sut.flows)
+    _say(f"system under test: {choice.sentence}")
+    _say(f"judged flows: {', '.join(flows)}")
+    return choice
+
+
+def _check_plan(scenario: "Scenario", seed: int) -> None:
+    """Files of the user's own are read before anything is started."""
+    if scenario.workload.trace != "shipped" or scenario.workload.profile.endswith(".toml"):
+        scenario.plan(seed)
+
+
+def _overrides(given: list[str]) -> dict[str, Any]:
+    from .scenarios.yaml_document import YamlError, read_yaml
+
+    found: dict[str, Any] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--set {text!r}: must be KEY=VALUE, e.g. settle.max_s=60")
+        try:
+            found[key.strip()] = read_yaml(value).value if value.strip() else ""
+        except YamlError:
+            found[key.strip()] = value
+    return found
+
+
+def _files(paths: list[Path]) -> list[Path]:
+    for path in paths:
+        if not path.is_file():
+            raise UsageError(f"--invariants {path}: no such file; expected a .sql file")
+    return paths
+
+
+def _run_folder(given: str) -> Path:
+    """A run by its folder, or by its id below runs/."""
+    for folder in (Path(given), Path("runs") / given):
+        if (folder / "history").is_dir():
+            _check_run_json(folder / "run.json")
+            return folder
+    if Path(given).is_dir():
+        raise UsageError(f"{given} is no run: it has no folder 'history'; expected e.g. runs/<id>")
+    known = sorted(path.parent.name for path in Path("runs").glob("*/history"))
+    near = get_close_matches(Path(given).name, known, n=2) or known[-1:]
+    hint = f"; did you mean {' or '.join(f'runs/{name}' for name in near)}?" if near else ""
+    raise UsageError(f"there is no run {given!r}{hint}")
+
+
+def _check_order(folder: Path, order: str) -> None:
+    from .scenarios.reports import orders_of
+    from .verdict.render.wording import counted
+
+    known = orders_of(folder)
+    if order not in known:
+        near = get_close_matches(order, known, n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise UsageError(f"order {order!r} is not among the {counted(len(known), 'order')} of {folder}{hint}")
+
+
+def _check_run_json(path: Path) -> None:
+    """What a killed run left behind is whole or not there; anything else is damage."""
+    try:
+        if not isinstance(json.loads(path.read_text("utf-8")), dict):
+            raise UsageError(
+                f"{path} is damaged: it holds no table of keys; expected what the runner wrote there"
+            )
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{path} is damaged: {error}; expected what the runner wrote there") from None
+
+
+# What the user sees
+
+
+def _say(text: str) -> None:
+    err.print(text, markup=False, soft_wrap=True, style="dim")
+
+
+def _stdout() -> Console:
+    """On a terminal as wide as it is; in a file wide enough that no line is cut."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=140)
+
+
+def _show(verdict: "Verdict", folder: Path, as_json: bool) -> None:
+    from .verdict.render import json as as_document
+    from .verdict.render import terminal
+
+    if as_json:
+        typer.echo(as_document.render(verdict))
+    else:
+        terminal.render(verdict, _stdout(), folder)
+    _say(f"recorded in {folder}; read {folder / 'report.html'}")
+
+
+class _Shown:
+    """A run's progress: a bar on a terminal, else a line every few seconds."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._task: Any = None
+        self._phase = ""
+        self._next_s = 0.0
+        self._interrupted = False
+
+    def __enter__(self) -> Self:
+        if err.is_terminal:
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(
+                TextColumn("{task.fields[phase]:<9}"),
+                BarColumn(30),
+                MofNCompleteColumn(),
+                TextColumn("orders"),
+                TextColumn("{task.fields[elapsed_s]:4.0f} s "),
+                TextColumn("{task.fields[rest]}", markup=False),
+                console=err,
+                transient=True,
+            )
+            self._task = self._bar.add_task("run", total=None, phase="start", elapsed_s=0.0, rest="")
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, progress: "Progress") -> None:
+        from .verdict.render.wording import counted
+
+        if progress.interrupted and not self._interrupted:
+            self._interrupted = True
+            _say(
+                "interrupted: faults are healed and what is under way may settle; Ctrl-C again stops at once"
+            )
+        rest = f"{progress.pending} pending"
+        if progress.faults:
+            rest += f"; faults: {', '.join(progress.faults)}"
+        if self._bar is not None:
+            self._bar.update(
+                self._task,
+                completed=progress.orders_placed,
+                total=progress.orders_total,
+                phase=progress.phase,
+                elapsed_s=progress.elapsed_s,
+                rest=rest,
+            )
+            return
+        now_s = time.monotonic()
+        if now_s >= self._next_s or progress.phase != self._phase:
+            self._next_s, self._phase = now_s + PLAIN_PROGRESS_S, progress.phase
+            orders = f"{progress.orders_placed} of {counted(progress.orders_total, 'order')}"
+            err.print(
+                f"{progress.elapsed_s:5.0f} s  {progress.phase}: {orders}, {rest}",
+                markup=False,
+                soft_wrap=True,
+            )
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""Which systems stand in a scenario, and how each behaves: the usual six, changed by name."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
+
+from ..chaos.fault import Throttle
+from ..chaos.registry import THROTTLES
+from ..simulators.estate import SystemSettings
+from ..simulators.registry import KINDS
+from .errors import unknown
+from .validation import Flag, Seconds, SomeSeconds, Value, Whole, Wrong, problem, shown
+
+STRICT = ("strict_references", "strict_versions")
+
+
+class ThrottleChoice(Value, extra="allow"):
+    """A system's normal rate rule; what else it takes depends on its kind (``peakproof list throttles``)."""
+
+    kind: str = "token-bucket"
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
+        self.build()
+        return self
+
+    def build(self) -> Throttle:
+        """A new one, with no call counted yet."""
+        return THROTTLES.build(self.kind, self.model_extra or {})
+
+
+class SystemChoice(Value):
+    """One system of the estate. Lifetimes and rules are in nominal seconds, shortened by ``time_scale``."""
+
+    kind: str
+    port: Annotated[Whole, Field(ge=0, le=65_535)] = 0
+    """0 takes any free one."""
+    idempotency: Literal["optional", "required", "ignored"] = "optional"
+    key_lifetime_s: SomeSeconds = 86_400.0
+    token_lifetime_s: SomeSeconds = 3_600.0
+    service_s: Seconds = 0.0
+    """Real seconds that the system works on each call."""
+    strict_references: Flag = False
+    """Refuse a second document with the same order reference and intent."""
+    strict_versions: Flag = False
+    """Refuse a stock, availability or price that is older than the present one."""
+    throttle: ThrottleChoice | None = None
+    rules: dict[str, Any] = Field(default_factory=dict)
+    """Settings of its ledger, by their own names, e.g. ``posting_s``."""
+    deprecation: str | None = None
+    sunset: str | None = None
+    """Values of the ``Deprecation`` and ``Sunset`` headers when this version of the API is set to go."""
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if self.kind not in KINDS:
+            raise Wrong(("kind",), unknown("kind of system", self.kind, KINDS))
+        known = self._known_rules()
+        for name in STRICT:
+            if getattr(self, name) and name not in known:
+                raise Wrong((name,), f"a system of kind {self.kind} has no such rule; leave it out")
+        for name, value in self.rules.items():
+            if name in STRICT or name == "time_scale" or name not in known:
+                raise Wrong(
+                    ("rules", name), unknown(f"rule of a system of kind {self.kind}", name, known - {*STRICT})
+                )
+            _check_rule(name, value)
+        self.checked_rules()
+        return self
+
+    def checked_rules(self) -> dict[str, Any]:
+        """The rules as the ledger takes them: right types, lists made tuples, strictness among them."""
+        wanted = dict(self.rules) | {name: True for name in STRICT if getattr(self, name)}
+        try:
+            settings = TypeAdapter(KINDS[self.kind].settings).validate_python(wanted)
+        except ValidationError as error:
+            loc, text = problem(error, Value, wanted)
+            raise Wrong(("rules", *loc), text) from None
+        return {name: getattr(settings, name) for name in wanted}
+
+    def _known_rules(self) -> set[str]:
+        return {field.name for field in fields(KINDS[self.kind].settings)} - {"time_scale"}
+
+    def settings(self) -> SystemSettings:
+        """As the estate takes it."""
+        headers = {"deprecation": self.deprecation, "sunset": self.sunset}
+        return SystemSettings(
+            kind=self.kind,
+            port=self.port,
+            idempotency=self.idempotency,
+            key_lifetime_s=self.key_lifetime_s,
+            token_lifetime_s=self.token_lifetime_s,
+            service_s=self.service_s,
+            throttle=self.throttle.build() if self.throttle else None,
+            rules=self.checked_rules(),
+            deprecation={name: value for name, value in headers.items() if value is not None},
+        )
+
+
+USUAL_SYSTEMS: Mapping[str, Mapping[str, Any]] = {
+    "web": {"kind": "marketplace", "rules": {"currencies": ["GBP", "JPY"]}},
+    "bazaar": {"kind": "marketplace", "rules": {"currencies": ["EUR"]}},
+    "oms": {"kind": "oms"},
+    "erp": {"kind": "erp"},
+    "wms": {"kind": "wms"},
+    "payments": {"kind": "payments"},
+}
+
+
+class EstateChoice(Value):
+    """Which systems stand: the usual six, changed or added to by name; a null takes one away."""
+
+    systems: dict[str, SystemChoice | None] = Field(default_factory=dict, validate_default=True)
+
+    @field_validator("systems", mode="before")
+    @classmethod
+    def _with_the_usual(cls, given: object) -> object:
+        if not isinstance(given, Mapping):
+            return given
+        named = {str(name): given[name] for name in given}
+        whole = {name: dict(usual) for name, usual in USUAL_SYSTEMS.items()}
+        for name, own in named.items():
+            whole[name] = _over(whole.get(name, {}), own)
+        return whole
+
+    @model_validator(mode="after")
+    def _is_an_estate(self) -> Self:
+        for name in self.systems:
+            if not re.fullmatch(r"[a-z][a-z0-9_-]{0,30}", name):
+                raise Wrong(
+                    ("systems", name),
+                    "a system's name must be small letters, digits, - and _, got " + shown(name),
+                )
+        kinds = [system.kind for system in self.standing.values()]
+        for kind in KINDS:
+            if kind not in kinds:
+                raise Wrong(
+                    ("systems",),
+                    f"has no system of kind {kind}; the flows need one of each of {', '.join(KINDS)}",
+                )
+            if kind != "marketplace" and kinds.count(kind) > 1:
+                raise Wrong(
+                    ("systems",),
+                    f"has {kinds.count(kind)} systems of kind {kind}; only channels (marketplace) can be many",
+                )
+        ports = [system.port for system in self.standing.values() if system.port]
+        for port in ports:
+            if ports.count(port) > 1:
+                raise Wrong(
+                    ("systems",),
+                    f"gives port {port} to {ports.count(port)} systems; each needs its own, or 0",
+                )
+        return self
+
+    @property
+    def standing(self) -> dict[str, SystemChoice]:
+        """The systems without those taken away."""
+        return {name: system for name, system in self.systems.items() if system is not None}
+
+    @property
+    def channels(self) -> dict[str, SystemChoice]:
+        return {name: system for name, system in self.standing.items() if system.kind == "marketplace"}
+
+
+def _over(usual: Mapping[str, Any], own: Any) -> Any:
+    """A system as given, over the usual one of its name; rules one by one."""
+    if not isinstance(own, Mapping):
+        return own
+    whole = {**usual, **own}
+    if isinstance(own.get("rules"), Mapping):
+        whole["rules"] = {**usual.get("rules", {}), **own["rules"]}
+    return whole
+
+
+def _check_rule(name: str, value: object) -> None:
+    """What every rule's name promises: times are no less than nothing, shares are parts of one."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return
+    if name.endswith("_s") and not 0 <= value < float("inf"):
+        raise Wrong(("rules", name), f"must be at least 0, got {value!r}")
+    if name.endswith("_share") and not 0 <= value <= 1:
+        raise Wrong(("rules", name), f"must be from 0 to 1, got {value!r}")

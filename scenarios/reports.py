@@ -1,0 +1,41 @@
+"""What is derived from a finished run: its verdict and the files that show it, and what one order felt of its faults."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..history.reader import History
+from ..verdict.judge import judge
+from ..verdict.report import write_reports
+from ..verdict.result import Verdict
+
+
+def judge_run(folder: Path, *, invariants: Iterable[Path] = (), objectives: Iterable[str] = ()) -> Verdict:
+    """Judge a run; writes ``verdict.json``, ``junit.xml`` and ``report.html`` into its folder."""
+    verdict = judge(folder, extra=invariants, objectives=objectives)
+    write_reports(verdict, folder)
+    return verdict
+
+
+def orders_of(folder: Path) -> list[str]:
+    """Every order that a stored run knows, sorted."""
+    with History.of_run(folder) as history:
+        rows = history.rows(
+            "SELECT DISTINCT order_ref FROM effects WHERE order_ref IS NOT NULL ORDER BY order_ref"
+        )
+    return [str(row["order_ref"]) for row in rows]
+
+
+def injections_felt_by(order_ref: str, folder: Path) -> set[str]:
+    """The injections that acted on calls, deliveries or decisions about one order of a stored run."""
+    with History.of_run(folder) as history:
+        rows = history.rows(
+            """
+            SELECT unnest(faults) AS injection FROM calls WHERE order_ref = $order OR list_contains(subjects, $order)
+            UNION
+            SELECT unnest(faults) FROM deliveries WHERE order_ref = $order
+            UNION
+            SELECT injection FROM faults WHERE mark = 'fired' AND call_id IS NULL AND detail = $order
+            """,
+            {"order": order_ref},
+        )
+    return {row["injection"] for row in rows}

@@ -1,0 +1,129 @@
+"""run.json: what a run is and how it went; written before anything can go wrong, and made whole at the end."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..history.clock import Clock, rfc3339
+from ..history.records import HISTORY_VERSION
+from ..simulators.estate import Estate
+from .config import SutConfig
+from .errors import RunError, UsageError
+from .flows import judged_flows
+from .scenario import Scenario
+
+RUN_SCHEMA = "peakproof/run/1"
+MOST_A_SECOND = 1000
+
+
+class RunRecord:
+    """The document of one run in its folder; it holds no secrets."""
+
+    def __init__(
+        self,
+        folder: Path,
+        scenario: Scenario,
+        sut: SutConfig,
+        *,
+        seed: int,
+        clock: Clock,
+        origin: Mapping[str, str | None],
+    ) -> None:
+        self._path = folder / "run.json"
+        self._clock = clock
+        self._began_ns = clock()
+        self._document: dict[str, Any] = {
+            "schema": RUN_SCHEMA,
+            "history_version": HISTORY_VERSION,
+            "id": folder.name,
+            "scenario": scenario.model_dump(mode="json"),
+            "seed": seed,
+            "sut": {**sut.described(), "origin": dict(origin), "exit": None, "death": None},
+            "flows": judged_flows(scenario.flows, sut.flows),
+            "started_at": rfc3339(self._began_ns),
+            "finished_at": None,
+            "workload_s": scenario.duration_s,
+            "time_scale": scenario.time_scale,
+            "failed": None,
+            "ended_early": None,
+            "settled": False,
+            "settle_reason": "the run did not get so far",
+            "injections": [
+                {
+                    "id": injection.id,
+                    "fault": injection.fault_name,
+                    "where": ".".join(
+                        part for part in (injection.where.system, injection.where.operation) if part
+                    ),
+                }
+                for injection in scenario.injections()
+            ],
+            "systems": {},
+            "estate_clients": [],
+            "clock_uncertainty_ns": clock.uncertainty_ns,
+            "versions": {"peakproof": __version__, "python": platform.python_version()},
+            "machine": {
+                "system": platform.system(),
+                "machine": platform.machine(),
+                "cpus": os.cpu_count(),
+            },
+            "phases": {},
+            "errors": [],
+        }
+        self._store()
+
+    @property
+    def elapsed_s(self) -> float:
+        return (self._clock() - self._began_ns) / 1e9
+
+    def stands(self, estate: Estate) -> None:
+        """Where its systems are, and who calls them for the estate itself."""
+        self._document["systems"] = {
+            name: {"kind": address.kind, "url": address.url} for name, address in estate.addresses().items()
+        }
+        self._document["estate_clients"] = [system.shopper.client_id for system in estate.systems.values()]
+        self._store()
+
+    def enters(self, phase: str) -> None:
+        self._document["phases"][phase] = rfc3339(self._clock())
+
+    def add(self, **facts: object) -> None:
+        """Facts of the run, by their names in run.json."""
+        self._document.update(facts)
+
+    def add_of_sut(self, **facts: object) -> None:
+        """Facts of the system under test, by their names below ``sut``."""
+        self._document["sut"].update(facts)
+
+    def finish(self) -> None:
+        self.add(finished_at=rfc3339(self._clock()), duration_s=round(self.elapsed_s, 3))
+        self._store()
+
+    def _store(self) -> None:
+        partial = self._path.with_suffix(".partial")
+        text = json.dumps(self._document, indent=2, ensure_ascii=False) + "\n"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(self._path)
+
+
+def new_folder(out: Path, scenario: str, seed: int) -> Path:
+    """A folder of its own for one run. UsageError where none can be made there, RunError where all are taken."""
+    stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    for number in range(MOST_A_SECOND):
+        suffix = f"-{number}" if number else ""
+        folder = out / f"{stamp}-{scenario}-{seed}{suffix}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UsageError(
+                f"--out {out}: no folder can be made there: {error.strerror}; choose another"
+            ) from None
+        return folder
+    raise RunError(f"no free folder below {out}")

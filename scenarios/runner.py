@@ -1,0 +1,298 @@
+"""One execution of a scenario: start, warm up, workload with schedule, heal everything, settle, read final states."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ..chaos.schedule import Schedule
+from ..history.clock import Clock
+from ..history.records import WorkloadItem
+from ..simulators.estate import Estate, EstateError
+from ..simulators.kit.events import new_secret
+from ..simulators.standins import StandIns
+from .config import SutConfig
+from .errors import RunError, SutDied, SutFailed, UsageError
+from .run_record import RunRecord, new_folder
+from .scenario import Scenario
+from .settling import AttentiveWriter, Settling
+from .shop import Shop, opening
+from .sut import Sut
+
+TICK_S = 0.1
+PROGRESS_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run is, twice a second."""
+
+    phase: str
+    elapsed_s: float
+    orders_placed: int
+    orders_total: int
+    pending: int
+    """What the estate itself still means to do, and shoppers' wishes that wait for their moment."""
+    faults: list[str]
+    """Injections whose window is open just now; those that last the whole workload are no news."""
+    interrupted: bool = False
+    """The user has asked for the end."""
+
+
+class Runner:
+    """Runs one scenario with one seed against one SUT, and leaves everything in a new folder below ``out``.
+
+    ``run`` returns the folder; it raises RunError when the run could not be made, with the folder where there is
+    one. Ctrl-C ends the workload early: faults are healed, the estate settles briefly, and the record is whole;
+    a second one ends the run at once. ``origin`` says how the user named the SUT (``SutChoice.origin``).
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        sut: SutConfig,
+        *,
+        seed: int,
+        out: Path = Path("runs"),
+        on_progress: Callable[[Progress], None] | None = None,
+        origin: Mapping[str, str | None] | None = None,
+    ) -> None:
+        self.scenario = scenario
+        self.sut_config = sut
+        self.seed = seed
+        self.out = out
+        self.folder = out
+        self.death: SutDied | None = None
+        """How the SUT ended in mid-run, with its last words; the run is recorded all the same."""
+        self.complaints: list[str] = []
+        """What the SUT answered to our questions that could not be read."""
+        self._on_progress = on_progress or (lambda progress: None)
+        self._origin = origin or {}
+        self._interrupted = asyncio.Event()
+        self._phase = "start"
+        self._clock = Clock()
+
+    def run(self) -> Path:
+        """Blocks until the run is over."""
+        self.folder = new_folder(self.out, self.scenario.name, self.seed)
+        self._record = RunRecord(
+            self.folder,
+            self.scenario,
+            self.sut_config,
+            seed=self.seed,
+            clock=self._clock,
+            origin=self._origin,
+        )
+        try:
+            with asyncio.Runner(loop_factory=_new_loop) as loop:
+                loop.run(self._run())
+        except asyncio.CancelledError:
+            self._record.add(ended_early="interrupted twice by the user")
+            raise RunError("interrupted twice: the run was not brought to its end", self.folder) from None
+        except BaseException as error:
+            self._record.add(failed=_said(error))
+            raise
+        finally:
+            self._record.finish()
+        return self.folder
+
+    # The phases
+
+    async def _run(self) -> None:
+        self._listen_to_the_user()
+        self._writer = AttentiveWriter(self.folder / "history", "estate")
+        plan = self.scenario.plan(self.seed)
+        try:
+            estate = Estate(
+                self.scenario.estate_settings(self.seed, self.sut_config.api_key), self._writer, self._clock
+            )
+        except EstateError as error:
+            self._writer.close()
+            raise RunError(str(error), self.folder) from None
+        sut: Sut | None = None
+        self._record.stands(estate)
+        try:
+            estate.seed(*opening(plan, self._clock, self.scenario.workload.unknown_items))
+            await estate.start()
+            self._call_stand_ins(estate)
+            sut = await self._start_sut(estate)
+            shop = Shop(estate, plan, self._writer, self._clock)
+            schedule = Schedule(self.scenario.injections(), estate.gates, estate.mark, self.seed)
+            settling = Settling(self.scenario.settle, estate, self._writer, shop, self._clock)
+            progress = asyncio.create_task(self._report(estate, shop, schedule))
+            try:
+                await self._work(sut, shop, schedule, settling)
+                await self._settle(sut, settling)
+                shop.give_up_waiting()
+                await self._read_final_states(estate, sut)
+            finally:
+                progress.cancel()
+                await shop.close()
+                self._record.add(unsent=shop.unsent, errors=[*estate.errors, *shop.errors])
+        finally:
+            self._enter("stop")
+            if sut is not None:
+                self.complaints = sut.complaints
+                self._record.add_of_sut(complaints=sut.complaints)
+                await sut.stop()
+            await estate.stop()
+            self._writer.close()
+            self._record.add(deliveries_given_up=estate.dispatcher.given_up)
+
+    async def _start_sut(self, estate: Estate) -> Sut:
+        """RunError where it does not start, or the user does not want to wait for it."""
+        self._enter("start")
+        secret = self.sut_config.webhook_secret or new_secret()
+        sut = Sut(self.sut_config, estate.addresses(), secret, self.folder)
+        starting = asyncio.create_task(sut.start())
+        given_up = asyncio.create_task(self._interrupted.wait())
+        try:
+            await asyncio.wait((starting, given_up), return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                raise RunError("interrupted before the system under test was ready", self.folder)
+            starting.result()
+        finally:
+            given_up.cancel()
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+        estate.subscribe(sut.webhook_url, secret)
+        return sut
+
+    def _call_stand_ins(self, estate: Estate) -> None:
+        """What the scenario needs and the SUT does not claim is done by the estate itself."""
+        claimed = frozenset(self.sut_config.flows)
+        needed = frozenset(self.scenario.flows)
+        books = not claimed & {"order-to-erp", "order-to-ship"}
+        StandIns(estate, needed - claimed, books=books)
+
+    async def _work(self, sut: Sut, shop: Shop, schedule: Schedule, settling: Settling) -> None:
+        """Shoppers and faults, by the clock; ends early when the SUT dies or the user interrupts."""
+        self._enter("warm_up")
+        await self._unless_interrupted(self.scenario.warm_up_s)
+        self._enter("workload")
+        loop = asyncio.get_running_loop()
+        start_s = loop.time()
+        schedule.start(start_s)
+        work = asyncio.create_task(shop.work())
+        while not self._interrupted.is_set() and sut.alive:
+            if work.done() and self._has_seen_all(loop.time() - start_s, settling):
+                break
+            schedule.advance(loop.time())
+            await self._unless_interrupted(TICK_S)
+        if work.done():
+            work.result()
+        work.cancel()
+        if self._interrupted.is_set():
+            self._record.add(ended_early="interrupted by the user")
+        self._enter("heal")
+        schedule.heal_all(loop.time())
+
+    def _has_seen_all(self, elapsed_s: float, settling: Settling) -> bool:
+        """The workload's time is over. A replay of single orders need not wait for the rest of the day."""
+        if elapsed_s >= self.scenario.duration_s:
+            return True
+        windows = [injection.when for injection in self.scenario.injections()]
+        last_s = max((when.stop_s or when.start_s for when in windows), default=0.0)
+        return bool(self.scenario.workload.only) and elapsed_s >= last_s and settling.is_quiet
+
+    async def _settle(self, sut: Sut, settling: Settling) -> None:
+        """Wait until nothing changes any more, or the deadline; then look whether the SUT is still there."""
+        self._enter("settle")
+        settled, reason = await settling.wait(sut, self._interrupted)
+        self._record.add(settled=settled, settle_reason=reason)
+        if not sut.alive:
+            self.death = sut.death()
+            self._record.add_of_sut(exit=sut.exit_code, death=self.death.message)
+            detail = f"died with exit code {sut.exit_code}"
+            self._writer.workload(WorkloadItem(at_ns=self._clock(), kind="sut", detail=detail))
+        elif (silence := await sut.silence()) is not None:
+            self._record.add_of_sut(
+                death=f"the system under test no longer answered at the end of the run: {silence}"
+            )
+
+    async def _read_final_states(self, estate: Estate, sut: Sut) -> None:
+        folder = self.folder / "state"
+        estate.write_state(folder)
+        rows = [
+            {
+                "system": "sut",
+                "kind": "exception",
+                "id": f"{number}",
+                "order_ref": parked.get("order_ref"),
+                "sku": None,
+                "doc": parked,
+            }
+            for number, parked in enumerate(await sut.exceptions(), 1)
+        ]
+        with (folder / "sut.jsonl").open("wb") as file:
+            file.writelines(msgspec.json.encode(row) + b"\n" for row in rows)
+
+    # What is said and heard meanwhile
+
+    def _enter(self, phase: str) -> None:
+        self._phase = phase
+        self._writer.workload(WorkloadItem(at_ns=self._clock(), kind="phase", detail=phase))
+        self._record.enters(phase)
+
+    async def _report(self, estate: Estate, shop: Shop, schedule: Schedule) -> None:
+        while True:
+            open_windows = [
+                standing.id
+                for standing in schedule.status()
+                if standing.state == "active" and standing.stop_s is not None
+            ]
+            self._on_progress(
+                Progress(
+                    self._phase,
+                    self._record.elapsed_s,
+                    shop.placed,
+                    shop.total,
+                    estate.pending + shop.waiting,
+                    open_windows,
+                    self._interrupted.is_set(),
+                )
+            )
+            await asyncio.sleep(PROGRESS_S)
+
+    def _listen_to_the_user(self) -> None:
+        self._interrupted = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        this_run = asyncio.current_task()
+        assert this_run is not None, "a run is a task"
+
+        def interrupt() -> None:
+            if self._interrupted.is_set():
+                this_run.cancel()
+            self._interrupted.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(NotImplementedError):
+                loop.add_signal_handler(number, interrupt)
+
+    async def _unless_interrupted(self, wait_s: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._interrupted.wait(), wait_s)
+
+
+def _said(error: BaseException) -> str:
+    """Why there is no run, for run.json; not what the SUT wrote, which may hold secrets."""
+    if isinstance(error, SutFailed):
+        return error.message
+    if isinstance(error, RunError | UsageError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted by the user"
+    return f"peakproof itself failed: {type(error).__name__}: {error}"
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop
+
+    return uvloop.new_event_loop()

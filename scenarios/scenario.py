@@ -1,0 +1,446 @@
+"""The scenario: one value that says which estate stands, what shoppers do, what breaks when, and which flows count.
+
+It comes from a YAML file, from the library, from Python, or from a stored run; however it came, it is checked whole
+when it is made, so that a run never finds out half-way.
+"""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from ..chaos.injection import Injection
+from ..loadtests.plan import (
+    Channel,
+    Count,
+    Damage,
+    Plan,
+    PriceChange,
+    Receipt,
+    RequestCancellation,
+    RequestReturn,
+)
+from ..loadtests.profile import Profile
+from ..loadtests.shoppers import DEFAULT_LOCATIONS, plan
+from ..loadtests.trace import Trace
+from ..simulators.estate import EstateSettings
+from ..simulators.kit.events import LADDER_S, DeliverySettings
+from .errors import ScenarioError, unknown
+from .estate_choice import EstateChoice
+from .flows import FLOWS, FULL
+from .schedule_entry import ScheduleEntry
+from .validation import (
+    Flag,
+    Number,
+    Seconds,
+    SomeSeconds,
+    Value,
+    Whole,
+    Wrong,
+    path_of,
+    problem,
+    shown,
+)
+from .yaml_document import Document, YamlError, read_yaml
+
+if TYPE_CHECKING:
+    from .config import SutConfig
+
+LIBRARY = files(__package__).joinpath("library")
+
+
+class Workload(Value):
+    """What shoppers and the back office do."""
+
+    trace: str = "shipped"
+    """``shipped`` (17 November 2011), or the path of a CSV of orders in the same columns."""
+    day: str | None = None
+    """Only this day of the trace, e.g. ``2011-12-05``."""
+    profile: str = "black-friday"
+    """How the rate moves over the day: a shipped profile or the path of a TOML file."""
+    volume: Annotated[Number, Field(gt=0)] = 1.0
+    """How many times the trace's orders."""
+    orders: Annotated[Whole, Field(ge=1)] | None = None
+    """At most so many, drawn evenly from the day."""
+    shares: dict[str, Annotated[Number, Field(ge=0)]] | None = None
+    """Each channel's part of the orders; equal parts unless said."""
+    cancellations: Flag = True
+    returns: Flag = True
+    back_office: Flag = True
+    """Receipts, counts, damages and price changes."""
+    unknown_items: Annotated[Whole, Field(ge=0)] = 0
+    """So many SKUs that are missing from the ERP's item master: each costs one order a rejection for good."""
+    only: tuple[str, ...] = ()
+    """Only these orders, at their own times, and nothing of the back office: to replay what broke one of them."""
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        if self.trace != "shipped" and not Path(self.trace).is_file():
+            raise Wrong(
+                ("trace",),
+                f"no such file {self.trace!r}; give 'shipped' or the path of a CSV or CSV.gz of orders",
+            )
+        if self.profile.endswith(".toml"):
+            if not Path(self.profile).is_file():
+                raise Wrong(
+                    ("profile",),
+                    f"no such file {self.profile!r}; give a profile's name or the path of a TOML file",
+                )
+        elif self.profile not in Profile.names():
+            raise Wrong(("profile",), unknown("profile", self.profile, Profile.names()))
+        if self.day is not None and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", self.day):
+            raise Wrong(("day",), f"must be a day like '2011-12-05', got {self.day!r}")
+        return self
+
+
+class Settle(Value):
+    """When a run counts as over."""
+
+    quiet_s: SomeSeconds = 2.0
+    """So long without a state-changing call or an effect."""
+    max_s: SomeSeconds = 30.0
+    """The deadline."""
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        if self.max_s < self.quiet_s:
+            raise Wrong(("max_s",), f"must be at least quiet_s ({self.quiet_s:g}), got {self.max_s:g}")
+        return self
+
+
+class Deliveries(Value):
+    """How patient the senders of webhooks are."""
+
+    ladder_s: Annotated[tuple[Seconds, ...], Field(min_length=1)] = LADDER_S
+    """Nominal waits before each attempt; shortened by ``time_scale``."""
+    timeout_s: SomeSeconds = 5.0
+    """Real seconds that a receiver may take."""
+    in_flight: Annotated[Whole, Field(ge=1)] = 16
+    """Deliveries of one system to one address under way at once."""
+
+
+class Scenario(Value):
+    """Estate, workload, schedule and flows. pydantic's ValidationError when made in Python, ScenarioError when read."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: str = ""
+    description: str = ""
+    flows: Annotated[tuple[str, ...], Field(min_length=1)] = FULL
+    duration_s: SomeSeconds = 45.0
+    """Real seconds of the workload."""
+    warm_up_s: Seconds = 0.5
+    time_scale: Annotated[Number, Field(gt=0)] = 0.01
+    """Real seconds of a nominal second: shortens all that the estate itself waits for."""
+    estate: EstateChoice = Field(default_factory=EstateChoice)
+    workload: Workload = Field(default_factory=Workload)
+    schedule: tuple[ScheduleEntry, ...] = ()
+    settle: Settle = Field(default_factory=Settle)
+    deliveries: Deliveries = Field(default_factory=Deliveries)
+    objectives: dict[str, Any] = Field(default_factory=dict)
+    """Thresholds of the user's own on key figures."""
+
+    # From somewhere
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> Self:
+        """A scenario of the library by its name, or a YAML or JSON file. ScenarioError."""
+        text = str(name_or_path)
+        if text.endswith((".yaml", ".yml", ".json")) or "/" in text or "\\" in text:
+            return cls.read(Path(text))
+        if text not in cls.names():
+            raise ScenarioError(unknown("scenario", text, cls.names()) + "; or give the path of a .yaml file")
+        file = LIBRARY.joinpath(f"{text}.yaml")
+        return cls._of_text(file.read_text("utf-8"), f"{text}.yaml", Path())
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """A scenario from a file; paths in it are relative to the file's folder. ScenarioError."""
+        try:
+            text = path.read_text("utf-8")
+        except FileNotFoundError:
+            raise ScenarioError(
+                f"{path}: no such file; give a .yaml file or one of {', '.join(cls.names())}"
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ScenarioError(
+                f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
+            ) from None
+        return cls._of_text(text, str(path), path.parent)
+
+    @classmethod
+    def of_run(cls, folder: Path) -> tuple[Self, int]:
+        """The scenario and the seed of a stored run. ScenarioError."""
+        path = folder / "run.json"
+        try:
+            stored = json.loads(path.read_text("utf-8"))
+            scenario, seed = stored["scenario"], int(stored["seed"])
+        except OSError as error:
+            raise ScenarioError(
+                f"{path}: cannot be read: {error.strerror}; give a run's folder, e.g. runs/<id>"
+            ) from None
+        except (ValueError, TypeError, KeyError) as error:
+            raise ScenarioError(
+                f"{path}: is not what a run writes: {type(error).__name__}: {error}"
+            ) from None
+        return cls.of_document(scenario, f"{path}: scenario"), seed
+
+    @classmethod
+    def of_document(cls, document: object, source: str, lines: Document | None = None) -> Self:
+        """A scenario from keys and values; ``source`` is where they came from, for the ScenarioError."""
+        if not isinstance(document, Mapping):
+            raise ScenarioError(
+                f"{source}: must be a table of keys like name, workload and schedule, got {shown(document)}"
+            )
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            loc, text = problem(error, cls, document)
+            line = lines.line_of(loc) if lines else None
+            at = f"{source}:{line}" if line else source
+            raise ScenarioError(
+                ": ".join(part for part in (at, path_of(loc, document), text) if part)
+            ) from None
+
+    @classmethod
+    def _of_text(cls, text: str, source: str, folder: Path) -> Self:
+        try:
+            read = read_yaml(text)
+        except YamlError as error:
+            at = f"{source}:{error.line}" if error.line else source
+            raise ScenarioError(f"{at}: {error}") from None
+        return cls.of_document(_beside(read.value, folder), source, read)
+
+    @staticmethod
+    def names() -> list[str]:
+        """The library, sorted."""
+        return sorted(
+            one.name.removesuffix(".yaml") for one in LIBRARY.iterdir() if one.name.endswith(".yaml")
+        )
+
+    # Checked whole
+
+    @field_validator("flows")
+    @classmethod
+    def _known_flows(cls, flows: tuple[str, ...]) -> tuple[str, ...]:
+        for flow in flows:
+            if flow not in FLOWS:
+                raise ValueError(unknown("flow", flow, FLOWS))
+        if len(set(flows)) < len(flows):
+            raise ValueError(f"names a flow twice: {', '.join(flows)}")
+        return flows
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        self._check_shares()
+        seen: dict[str, int] = {}
+        for number, entry in enumerate(self.schedule):
+            if entry.id in seen:
+                raise Wrong(
+                    ("schedule", number, "id"), f"{entry.id!r} is used twice; each injection needs its own"
+                )
+            seen[entry.id] = number
+            try:
+                entry.check(self.estate.standing, self.duration_s)
+            except Wrong as wrong:
+                raise Wrong(("schedule", number, *wrong.loc), str(wrong)) from None
+        return self
+
+    def _check_shares(self) -> None:
+        shares = self.workload.shares
+        if shares is None:
+            return
+        for name in shares:
+            if name not in self.estate.channels:
+                raise Wrong(("workload", "shares", name), unknown("channel", name, self.estate.channels))
+        if abs(sum(shares.values()) - 1) > 0.001:
+            raise Wrong(("workload", "shares"), f"must add up to 1, got {sum(shares.values()):g}")
+
+    # Made into others
+
+    def with_duration(self, seconds: float) -> Self:
+        """The same in another time: arrivals and windows in per cent move along. ScenarioError."""
+        return self.with_overrides({"duration_s": seconds}, source="--duration")
+
+    def with_overrides(self, overrides: Mapping[str, Any], *, source: str = "--set") -> Self:
+        """The same with some keys changed, each named by its path: ``settle.max_s``, ``schedule.erp-outage.at``,
+        ``estate.systems.erp.rules.posting_s``. ScenarioError."""
+        document = self.document()
+        for key, value in overrides.items():
+            _put(document, key, value, source)
+        return self.of_document(document, source)
+
+    def fit_for(self, sut: "SutConfig") -> tuple[Self, list[str]]:
+        """The same without the injections that this system under test can never meet, and their ids.
+
+        What stand-ins perform needs no calls, so a fault on those calls would wait for ever, and a run with a fault
+        that never fired proves nothing.
+        """
+        left_out = [
+            entry.id
+            for entry in self.schedule
+            if not entry.can_be_met(self.estate.standing, sut.flows, sut.webhooks)
+        ]
+        kept = tuple(entry for entry in self.schedule if entry.id not in left_out)
+        return self.model_copy(update={"schedule": kept}), left_out
+
+    def document(self) -> dict[str, Any]:
+        """As JSON says it; ``of_document`` makes an equal scenario of it."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    # What a run needs
+
+    def injections(self) -> list[Injection]:
+        """The schedule, outermost first, in real seconds from the start of the workload."""
+        return [entry.injection(self.duration_s) for entry in self.schedule]
+
+    def estate_settings(self, seed: int, sut_key: str | None = None) -> EstateSettings:
+        """The estate to stand up, with throttles that have counted nothing yet; ``sut_key`` is secret."""
+        return EstateSettings(
+            systems={name: system.settings() for name, system in self.estate.standing.items()},
+            time_scale=self.time_scale,
+            seed=seed,
+            deliveries=DeliverySettings(
+                self.deliveries.ladder_s, self.deliveries.timeout_s, self.deliveries.in_flight
+            ),
+            sut_key=sut_key,
+        )
+
+    def plan(self, seed: int) -> Plan:
+        """What shoppers and the back office will do. TraceError, ProfileError, ScenarioError."""
+        workload = self.workload
+        trace = self._trace(seed)
+        volume = workload.volume
+        if workload.orders is not None:
+            volume = min(volume, workload.orders / len(trace.orders))
+        profile = workload.profile
+        try:
+            whole = plan(
+                trace,
+                Profile.from_path(profile) if profile.endswith(".toml") else Profile.shipped(profile),
+                duration_s=self.duration_s,
+                seed=seed,
+                volume=volume,
+                channels=self.channels,
+                locations=self._locations,
+            )
+        except ValueError as error:
+            raise ScenarioError(f"workload: {error}") from None
+        unwanted = tuple(
+            kind
+            for wanted, kinds in (
+                (workload.cancellations, (RequestCancellation,)),
+                (workload.returns, (RequestReturn,)),
+                (workload.back_office, (Receipt, Count, Damage, PriceChange)),
+            )
+            if not wanted
+            for kind in kinds
+        )
+        items = tuple(item for item in whole.items if not isinstance(item, unwanted))
+        if workload.only:
+            items = tuple(item for item in items if getattr(item, "order_ref", None) in workload.only)
+            if not items:
+                raise ScenarioError(
+                    f"workload.only: seed {seed} places no order {', '.join(workload.only)}; "
+                    "give an order reference of that run, e.g. one that a finding names"
+                )
+        return replace(whole, items=items)
+
+    def replaying(self, order_ref: str, seed: int, injections: Collection[str]) -> Self:
+        """The same for one order alone: its own wishes, the injections that it felt, and the flows that it takes."""
+        alone = self.model_copy(
+            update={
+                "workload": self.workload.model_copy(update={"only": (order_ref,), "back_office": False}),
+                "schedule": tuple(entry for entry in self.schedule if entry.id in injections),
+            }
+        )
+        wishes = {type(item) for item in alone.plan(seed).items}
+        taken = {"order-to-ship", "order-to-erp"}
+        taken |= {"cancel"} if RequestCancellation in wishes else set()
+        taken |= {"return-to-refund"} if RequestReturn in wishes else set()
+        return alone.model_copy(update={"flows": tuple(flow for flow in self.flows if flow in taken)})
+
+    @property
+    def channels(self) -> list[Channel]:
+        """The channels with their part of the orders; the first currency is the usual one, the second the rarer."""
+        found = self.estate.channels
+        shares = self.workload.shares or dict.fromkeys(found, 1 / len(found))
+        channels = []
+        for name, system in found.items():
+            currencies = system.checked_rules().get("currencies", ("GBP",))
+            also = currencies[1] if len(currencies) > 1 else None
+            channels.append(Channel(name, currencies[0], shares.get(name, 0.0), also))
+        return channels
+
+    @cached_property
+    def _locations(self) -> tuple[str, ...]:
+        for system in self.estate.standing.values():
+            if system.kind == "wms" and "locations" in system.rules:
+                return tuple(system.rules["locations"])
+        return DEFAULT_LOCATIONS
+
+    def _trace(self, seed: int) -> Trace:
+        if self.workload.trace == "shipped":
+            return Trace.shipped(seed)
+        return Trace.from_path(self.workload.trace, self.workload.day, seed)
+
+
+def _beside(document: Any, folder: Path) -> Any:
+    """The document with the paths in it taken from the folder of its file."""
+    if not isinstance(document, dict) or not isinstance(document.get("workload"), dict):
+        return document
+    workload = dict(document["workload"])
+    for key in ("trace", "profile"):
+        text = workload.get(key)
+        if isinstance(text, str) and text.endswith((".toml", ".csv", ".gz")):
+            workload[key] = str((folder / text).resolve())
+    return {**document, "workload": workload}
+
+
+def _put(document: dict[str, Any], key: str, value: Any, source: str) -> None:
+    """Set one value, named by its path; what is not there yet is made, so that the check can name what is wrong."""
+    parts = key.split(".")
+    if not all(parts):
+        raise ScenarioError(f"{source} {key!r}: must be a path of keys like settle.max_s")
+    here: Any = document
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        if isinstance(here, list):
+            index = _entry(here, part, ".".join(parts[:number]), source)
+            if last:
+                here[index] = value
+            else:
+                here = here[index]
+        elif isinstance(here, dict):
+            if last:
+                here[part] = value
+            else:
+                if here.get(part) is None:
+                    here[part] = {}
+                here = here[part]
+        else:
+            raise ScenarioError(
+                f"{source} {key}: {'.'.join(parts[:number])} is {shown(here)} and has no keys"
+            )
+
+
+def _entry(entries: list[Any], name: str, path: str, source: str) -> int:
+    ids = [
+        str(entry.get("id", number)) if isinstance(entry, dict) else str(number)
+        for number, entry in enumerate(entries)
+    ]
+    if name in ids:
+        return ids.index(name)
+    if name.isdecimal() and int(name) < len(entries):
+        return int(name)
+    near = get_close_matches(name, ids, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ScenarioError(
+        f"{source} {path}.{name}: unknown entry {name!r} of {path}{hint} (valid: {', '.join(ids) or 'none'})"
+    )

@@ -1,0 +1,166 @@
+"""One entry of a scenario's schedule: a fault with where, when and how often, checked against the estate it is for."""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import Field, PlainValidator, model_validator
+
+from ..chaos.errors import ChaosError
+from ..chaos.fault import Fault
+from ..chaos.injection import Injection, When, Where
+from ..chaos.registry import FAULTS
+from . import catalogue
+from .errors import unknown
+from .estate_choice import SystemChoice
+from .flows import calls
+from .validation import Flag, Number, Value, Whole, Wrong, shown
+
+PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
+
+
+def _moment(value: object) -> float | str:
+    """Seconds, or a part of the workload in per cent."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
+        return float(value)
+    if isinstance(value, str) and (match := PERCENT.fullmatch(value.strip())) is not None:
+        if float(match[1]) <= 100:
+            return value.strip()
+        raise ValueError(f"must be at most 100%, got {value!r}")
+    raise ValueError(f"must be seconds from 0 up or a part of the workload like '30%', got {shown(value)}")
+
+
+Moment = Annotated[float | str, PlainValidator(_moment)]
+"""Seconds from the start of the workload, or a part of its duration (``30%``), which keeps its place in a shorter run."""
+
+
+class ScheduleEntry(Value):
+    """One injection: a fault with where, when and how often."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    fault: str
+    on: str
+    """A system, ``*`` for all, or one operation or topic of it: ``erp``, ``erp.create_sales_order``."""
+    at: Moment = 0.0
+    lasts: Moment | None = Field(default=None, alias="for")
+    """None: until everything is healed."""
+    probability: Annotated[Number, Field(gt=0, le=1)] = 1.0
+    every: Annotated[Whole, Field(ge=1)] | None = None
+    limit: Annotated[Whole, Field(ge=1)] | None = None
+    nth: Annotated[Whole, Field(ge=1)] | None = None
+    order_ref: str | None = None
+    changes_only: Flag | None = None
+    """Only operations that change state; unless said, as the fault prefers."""
+    settings: dict[str, Any] = Field(default_factory=dict, alias="set")
+    """The fault's own settings (``peakproof list faults``)."""
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
+        if self.fault not in FAULTS.names():
+            raise Wrong(("fault",), unknown("fault", self.fault, FAULTS.names()))
+        try:
+            self.build()
+        except ChaosError as error:
+            raise Wrong(("set",) if self.settings else ("fault",), str(error)) from None
+        return self
+
+    @property
+    def system(self) -> str:
+        return self.on.partition(".")[0]
+
+    @property
+    def operation(self) -> str | None:
+        return self.on.partition(".")[2] or None
+
+    def build(self) -> Fault:
+        return FAULTS.build(self.fault, self.settings)
+
+    def window_s(self, duration_s: float) -> tuple[float, float | None]:
+        """Start and end in real seconds from the start of a workload that lasts ``duration_s``."""
+        start_s = _seconds(self.at, duration_s)
+        return start_s, None if self.lasts is None else start_s + _seconds(self.lasts, duration_s)
+
+    def check(self, systems: Mapping[str, SystemChoice], duration_s: float) -> None:
+        """Raises Wrong where it does not fit these systems or this workload."""
+        if self.system != "*" and self.system not in systems:
+            raise Wrong(("on",), unknown("system", self.system, [*systems, "*"]))
+        aimed = self._aimed(systems)
+        if self.operation is not None:
+            self._check_operation({system.kind for system in aimed})
+        if self.build().seam == "throttle" and not any(system.throttle for system in aimed):
+            where = f"estate.systems.{self.on}.throttle" if self.on in systems else "estate.systems"
+            raise Wrong(("on",), f"{self.on} has no throttle to cut; give it one in {where}")
+        self._check_window(duration_s)
+        try:
+            self.injection(duration_s)
+        except ChaosError as error:
+            raise Wrong((), str(error)) from None
+
+    def can_be_met(
+        self, systems: Mapping[str, SystemChoice], flows: Collection[str], webhooks: Collection[str]
+    ) -> bool:
+        """Somebody who serves these flows and takes these topics will meet it sooner or later."""
+        kinds = {system.kind for system in self._aimed(systems)}
+        match self.build().seam:
+            case "rule":
+                return True
+            case "delivery":
+                told = {topic for kind in kinds for topic in catalogue.topics(kind)}
+                taken = told if "*" in webhooks else told & set(webhooks)
+                return bool(taken) if self.operation is None else self.operation in taken
+            case _:
+                return any(calls(flow, kind, self.operation) for flow in flows for kind in kinds)
+
+    def injection(self, duration_s: float) -> Injection:
+        """Raises ChaosError where the parts do not go together."""
+        start_s, stop_s = self.window_s(duration_s)
+        return Injection(
+            self.id,
+            self.build(),
+            Where(self.system, self.operation, self.order_ref, self.nth, self.changes_only),
+            When(start_s, stop_s, self.every, self.probability, self.limit),
+        )
+
+    def _aimed(self, systems: Mapping[str, SystemChoice]) -> list[SystemChoice]:
+        return list(systems.values()) if self.system == "*" else [systems[self.system]]
+
+    def _check_operation(self, kinds: Collection[str]) -> None:
+        """The name after the dot: an operation, a topic or a rule, as the fault's seam has it."""
+        fault = self.build()
+        valid: Collection[str]
+        match fault.seam:
+            case "throttle":
+                raise Wrong(
+                    ("on",),
+                    f"{self.fault} acts on a system's throttle as a whole; write {self.system!r}, got {self.on!r}",
+                )
+            case "rule":
+                what, valid = "rule", {fault.rule}
+            case "delivery":
+                what, valid = "topic", {topic for kind in kinds for topic in catalogue.topics(kind)}
+            case _:
+                what, valid = "operation", {name for kind in kinds for name in catalogue.operations(kind)}
+        if self.operation not in valid:
+            where = "any system" if self.system == "*" else self.system
+            raise Wrong(("on",), unknown(f"{what} of {where}", self.operation, valid))
+
+    def _check_window(self, duration_s: float) -> None:
+        start_s, stop_s = self.window_s(duration_s)
+        if start_s >= duration_s:
+            raise Wrong(
+                ("at",), f"must be before the end of the workload ({duration_s:g} s), got {shown(self.at)}"
+            )
+        if stop_s is None:
+            return
+        if stop_s <= start_s:
+            raise Wrong(("for",), f"must be above 0, got {shown(self.lasts)}")
+        if stop_s > duration_s * (1 + 1e-9):
+            raise Wrong(
+                ("for",),
+                f"ends at {stop_s:g} s, after the workload ({duration_s:g} s), got {shown(self.lasts)}; "
+                "leave it out to last until everything is healed",
+            )
+
+
+def _seconds(moment: float | str, duration_s: float) -> float:
+    return float(moment.rstrip("% ")) / 100 * duration_s if isinstance(moment, str) else moment

@@ -1,0 +1,356 @@
+"""The system under test as a process: started in a group of its own, watched, asked, and surely stopped."""
+
+import asyncio
+import atexit
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import aiohttp
+import msgspec
+
+from ..simulators.estate import SystemAddress
+from .config import SutConfig, absolute
+from .errors import SutDied, SutFailed, SutNotReady
+
+Failure = TypeVar("Failure", bound=SutFailed)
+
+POLL_S = 0.1
+WATCH_S = 0.5
+"""How often the size of its log is looked at."""
+ANSWER_S = 5.0
+"""So long it may take to answer a question of ours."""
+LARGEST_ANSWER = 32 * 1024 * 1024
+LOG_LINES = 15
+LONGEST_LINE = 300
+
+_groups: set[int] = set()
+"""Process groups that still live; whatever happens to us, they do not outlive us."""
+
+
+class Sut:
+    """One system under test in one run. Use it in an ``async with``, or call ``start`` and ``stop``.
+
+    With a URL there is no process: it is only waited for and asked. ``start`` raises SutNotReady or SutDied with the
+    last lines of the log, and leaves no process behind.
+    """
+
+    def __init__(
+        self, config: SutConfig, addresses: Mapping[str, SystemAddress], secret: str, folder: Path
+    ) -> None:
+        self.config = config
+        self.folder = folder
+        self.log = folder / "sut.log"
+        self.complaints: list[str] = []
+        """What it answered that could not be read."""
+        self._addresses = addresses
+        self._secret = secret
+        self._port = None if config.url else config.port or _free_port()
+        self.base_url = (config.url or f"http://127.0.0.1:{self._port}").rstrip("/")
+        self._process: asyncio.subprocess.Process | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._ended = asyncio.Event()
+        self._flooded = False
+        self._stopping = False
+        self._session: aiohttp.ClientSession | None = None
+
+    # Life
+
+    async def start(self) -> None:
+        """Start it, and wait until it is ready."""
+        try:
+            if self.config.url is None:
+                await self._spawn()
+            await self._until_ready()
+        except BaseException:
+            await self.stop()
+            raise
+
+    @property
+    def alive(self) -> bool:
+        """It has not ended by itself; always so where it was not started by us."""
+        return not self._ended.is_set() or self._stopping
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of its process, once that has ended; below 0 is the signal that ended it."""
+        return self._process.returncode if self._process else None
+
+    async def watch(self) -> None:
+        """Return when it ends by itself; never, where it was not started by us."""
+        await self._ended.wait()
+
+    def death(self) -> SutDied:
+        """Why the run cannot go on, with its last words."""
+        return self._failure(SutDied, f"the system under test {self._how()}")
+
+    async def stop(self) -> None:
+        """SIGTERM to its group, then SIGKILL to whatever is left; does nothing the second time."""
+        self._stopping = True
+        try:
+            if self._process is not None:
+                await self._end_group(self._process)
+        finally:
+            if self._process is not None:
+                _kill_group(self._process.pid)
+            if self._watcher is not None:
+                self._watcher.cancel()
+            if self._session is not None:
+                await self._session.close()
+                self._session = None
+
+    def tail(self, lines: int = LOG_LINES) -> list[str]:
+        """The last lines that it wrote."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, self.log.stat().st_size - lines * 2 * LONGEST_LINE))
+                text = file.read().decode("utf-8", "replace")
+        except OSError:
+            return []
+        return [line[:LONGEST_LINE] for line in text.splitlines()[-lines:]]
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    # What it is asked
+
+    async def silence(self) -> str | None:
+        """Why one that was not started by us cannot be told to be alive; None when it answers."""
+        if self.config.url is None:
+            return None
+        url = absolute(self.config.ready, self.base_url)
+        said = await self._knock(url, ANSWER_S)
+        return f"GET {url}: {said}" if said else None
+
+    def webhook_url(self, topic: str) -> str | None:
+        """Where it takes this topic; None if it does not."""
+        return self.config.webhook_address(topic, self.base_url)
+
+    async def pending(self) -> int | None:
+        """How much it still has to do; None if it does not say."""
+        if self.config.pending_url is None:
+            return None
+        answer = await self._ask(self.config.pending_url)
+        count = answer.get("pending") if isinstance(answer, dict) else None
+        if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
+            return count
+        self._complain(f'pending_url must answer {{"pending": n}}, got {str(answer)[:80]}')
+        return None
+
+    async def exceptions(self) -> list[dict[str, Any]]:
+        """The orders that it gave up on visibly; none if it does not say."""
+        if self.config.exceptions_url is None:
+            return []
+        answer = await self._ask(self.config.exceptions_url)
+        if not isinstance(answer, list):
+            self._complain(f"exceptions_url must answer a list, got {str(answer)[:80]}")
+            return []
+        good = [one for one in answer if isinstance(one, dict) and isinstance(one.get("order_ref"), str)]
+        if len(good) < len(answer):
+            self._complain(
+                f"exceptions_url: {len(answer) - len(good)} of {len(answer)} entries have no order_ref"
+            )
+        return good
+
+    # Inside
+
+    async def _spawn(self) -> None:
+        if self.config.port is not None and not _is_free(self.config.port):
+            raise SutFailed(
+                f"the system under test cannot be started: its port {self.config.port} is in use already; "
+                "end what listens there, or choose another in sut.port",
+                self.folder,
+            )
+        data_dir = self.folder / "sut"
+        data_dir.mkdir(parents=True, exist_ok=True)
+        command, env = self.config.filled_in(
+            self._addresses,
+            port=self._port,
+            base_url=self.base_url,
+            data_dir=data_dir.resolve(),
+            secret=self._secret,
+        )
+        log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *command,
+                cwd=self.config.cwd,
+                env={**os.environ, **env},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
+        except OSError as error:
+            where = f" in {self.config.cwd}" if self.config.cwd else ""
+            raise SutFailed(
+                f"the system under test cannot be started: {command[0]!r}{where}: {error.strerror}; check sut.command",
+                self.folder,
+            ) from None
+        finally:
+            os.close(log)
+        _groups.add(self._process.pid)
+        self._watcher = asyncio.create_task(self._watch(self._process))
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        ended = asyncio.ensure_future(process.wait())
+        try:
+            while not ended.done():
+                await asyncio.wait([ended], timeout=WATCH_S)
+                with suppress(OSError):
+                    if not ended.done() and self.log.stat().st_size > self.config.log_limit_mb * 2**20:
+                        self._flooded = True
+                        _kill_group(process.pid)
+        finally:
+            ended.cancel()
+            if process.returncode is not None:
+                self._ended.set()
+
+    async def _until_ready(self) -> None:
+        url = absolute(self.config.ready, self.base_url)
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + self.config.ready_timeout_s
+        last = "no answer"
+        while loop.time() < deadline_s:
+            if not self.alive:
+                raise self.death()
+            last = await self._knock(url, deadline_s - loop.time())
+            if last == "":
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), POLL_S)
+        raise self._failure(
+            SutNotReady,
+            f"the system under test was not ready within {self.config.ready_timeout_s:g} s: GET {url}: {last}; "
+            "check sut.ready and sut.ready_timeout_s",
+        )
+
+    async def _knock(self, url: str, patience_s: float) -> str:
+        """Empty when it is ready, else why not."""
+        try:
+            timeout = aiohttp.ClientTimeout(total=max(0.01, min(patience_s, ANSWER_S)))
+            async with self._client().get(url, timeout=timeout, allow_redirects=False) as reply:
+                return "" if 200 <= reply.status < 300 else f"answered {reply.status}"
+        except TimeoutError:
+            return "no answer in time"
+        except aiohttp.ClientConnectorError:
+            return "connection refused"
+        except (aiohttp.ClientError, OSError) as error:
+            return f"{type(error).__name__}"
+
+    async def _ask(self, address: str) -> Any:
+        url = absolute(address, self.base_url)
+        try:
+            async with self._client().get(url, timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as reply:
+                raw = await reply.content.read(LARGEST_ANSWER)
+                if reply.status != 200:
+                    return f"status {reply.status}"
+                while chunk := await reply.content.read(LARGEST_ANSWER - len(raw)):
+                    raw += chunk
+                return msgspec.json.decode(raw)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            return f"{type(error).__name__} from {url}"
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        return self._session
+
+    def _complain(self, text: str) -> None:
+        if text not in self.complaints:
+            self.complaints.append(text)
+
+    def _failure(self, kind: type[Failure], text: str) -> Failure:
+        return kind(text, self.folder, self.tail())
+
+    def _how(self) -> str:
+        """How it ended, to come after its name."""
+        code = self.exit_code
+        if self._flooded:
+            return (
+                f"wrote more than {self.config.log_limit_mb:g} MB of log and was stopped (sut.log_limit_mb)"
+            )
+        if code is not None and code < 0:
+            with suppress(ValueError):
+                return f"was ended by {signal.Signals(-code).name}"
+        return f"ended with exit code {code}"
+
+    async def _end_group(self, process: asyncio.subprocess.Process) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), self.config.stop_timeout_s)
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + self.config.stop_timeout_s
+        while _lives(process.pid) and process.returncode is not None and loop.time() < deadline_s:
+            await asyncio.sleep(POLL_S / 5)
+        _kill_group(process.pid)
+        await process.wait()
+
+
+def _lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _kill_group(group: int) -> None:
+    """Once for each group: its number may be another's later."""
+    if group in _groups:
+        _groups.discard(group)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
+
+
+@atexit.register
+def _kill_all() -> None:
+    for group in list(_groups):
+        _kill_group(group)
+
+
+def _prctl() -> Callable[..., int] | None:
+    if sys.platform != "linux":
+        return None
+    with suppress(OSError, AttributeError):
+        found: Callable[..., int] = ctypes.CDLL(None, use_errno=True).prctl
+        return found
+    return None
+
+
+PR_SET_PDEATHSIG = 1
+_set_death_signal = _prctl()
+
+
+def _die_with_parent() -> None:
+    """Runs in the child: a killed peakproof takes its system under test along (Linux)."""
+    if _set_death_signal is not None:
+        _set_death_signal(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _is_free(port: int) -> bool:
+    """Nobody listens there, so that nobody else can be taken for the system under test."""
+    with socket.socket() as caller:
+        caller.settimeout(1.0)
+        return caller.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
