@@ -1,0 +1,249 @@
+"""The scenario as a value: the library, windows in per cent, the same again from JSON, and changes by path."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peakproof.history.clock import Clock
+from peakproof.history.writer import HistoryWriter
+from peakproof.loadtests.plan import (
+    Count,
+    Damage,
+    PlaceOrder,
+    PriceChange,
+    Receipt,
+    RequestCancellation,
+    RequestReturn,
+)
+from peakproof.scenarios import catalogue
+from peakproof.scenarios.config import SutConfig
+from peakproof.scenarios.errors import ScenarioError
+from peakproof.scenarios.scenario import Scenario
+from peakproof.simulators.estate import Estate
+from peakproof.simulators.registry import KINDS
+
+USUAL = ["web", "bazaar", "oms", "erp", "wms", "payments"]
+
+
+def scenario(**keys: Any) -> Scenario:
+    return Scenario.of_document({"name": "mine", **keys}, "test")
+
+
+@pytest.mark.parametrize("name", Scenario.names())
+def test_every_scenario_of_the_library_is_whole(name: str) -> None:
+    found = Scenario.load(name)
+    assert found.name == name
+    assert found.title
+    assert found.description
+    assert list(found.estate.standing) == USUAL
+
+
+@pytest.mark.parametrize("name", Scenario.names())
+def test_a_scenario_comes_back_from_json_as_it_was(name: str) -> None:
+    found = Scenario.load(name)
+    again = Scenario.of_document(json.loads(json.dumps(found.document())), "json")
+    assert again == found
+    assert again.injections() == found.injections()
+
+
+def test_a_scenario_stored_by_a_run_is_loaded_with_its_seed(tmp_path: Path) -> None:
+    found = Scenario.load("black-friday").with_duration(20)
+    (tmp_path / "run.json").write_text(json.dumps({"scenario": found.model_dump(mode="json"), "seed": 7}))
+    assert Scenario.of_run(tmp_path) == (found, 7)
+
+
+def test_percentages_move_with_the_duration_and_seconds_stay() -> None:
+    found = scenario(
+        duration_s=40,
+        schedule=[
+            {"id": "a", "fault": "outage", "on": "erp", "at": "25%", "for": "10%"},
+            {"id": "b", "fault": "outage", "on": "wms", "at": 5, "for": 2.5},
+            {"id": "c", "fault": "latency", "on": "oms"},
+        ],
+    )
+    windows = [(one.when.start_s, one.when.stop_s) for one in found.injections()]
+    assert windows == [(10.0, 14.0), (5.0, 7.5), (0.0, None)]
+    windows = [(one.when.start_s, one.when.stop_s) for one in found.with_duration(20).injections()]
+    assert windows == [(5.0, 7.0), (5.0, 7.5), (0.0, None)]
+
+
+def test_an_injection_says_where_and_when_as_written() -> None:
+    (injection,) = scenario(
+        schedule=[
+            {
+                "id": "x",
+                "fault": "lost-reply",
+                "on": "erp.create_sales_order",
+                "probability": 0.5,
+                "limit": 3,
+                "nth": 1,
+                "order_ref": "web-000001",
+                "set": {"how": "hang"},
+            }
+        ]
+    ).injections()
+    assert (injection.where.system, injection.where.operation) == ("erp", "create_sales_order")
+    assert (injection.where.nth, injection.where.order_ref) == (1, "web-000001")
+    assert (injection.when.probability, injection.when.limit) == (0.5, 3)
+    assert injection.fault_name == "lost-reply"
+
+
+@pytest.mark.parametrize("duration_s", [20, 45, 300])
+def test_black_friday_keeps_its_shape_in_any_time(duration_s: float) -> None:
+    outage, cut = Scenario.load("black-friday").with_duration(duration_s).injections()[:2]
+    assert outage.when.start_s / duration_s == pytest.approx(0.30)
+    assert cut.when.stop_s is not None
+    assert cut.when.stop_s / duration_s == pytest.approx(0.70)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_orders_certainly_come_in_the_windows_of_black_friday(seed: int) -> None:
+    """An outage or a cut that meets no call would make the run inconclusive."""
+    found = Scenario.load("black-friday").with_duration(20)
+    placed = [order.at_s for order in found.plan(seed).orders]
+    for injection in found.injections()[:2]:
+        inside = [at for at in placed if injection.when.start_s <= at < (injection.when.stop_s or 20)]
+        assert len(inside) >= 15
+
+
+def test_the_usual_systems_stand_unless_changed_or_taken_away() -> None:
+    found = scenario(
+        estate={
+            "systems": {"erp": {"idempotency": "required"}, "bazaar": None, "till": {"kind": "marketplace"}}
+        }
+    )
+    assert sorted(found.estate.standing) == ["erp", "oms", "payments", "till", "web", "wms"]
+    assert found.estate.standing["erp"].idempotency == "required"
+    assert Scenario.of_document(found.document(), "again") == found
+
+
+def test_a_rule_of_ones_own_leaves_the_usual_ones_of_the_system() -> None:
+    web = scenario(estate={"systems": {"web": {"strict_versions": True}}}).estate_settings(1).systems["web"]
+    assert dict(web.rules) == {"currencies": ("GBP", "JPY"), "strict_versions": True}
+
+
+def test_two_estates_of_one_scenario_share_no_throttle() -> None:
+    found = Scenario.load("black-friday")
+    first, second = (found.estate_settings(1).systems["erp"].throttle for _ in range(2))
+    assert first is not None
+    assert first is not second
+
+
+def test_the_estate_gets_seed_scale_and_patience() -> None:
+    settings = scenario(time_scale=0.5, deliveries={"ladder_s": [0, 1], "timeout_s": 2}).estate_settings(9)
+    assert (settings.seed, settings.time_scale) == (9, 0.5)
+    assert (settings.deliveries.ladder_s, settings.deliveries.timeout_s) == ((0.0, 1.0), 2.0)
+
+
+def test_channels_are_the_marketplaces_with_their_shares_and_currencies() -> None:
+    found = Scenario.load("black-friday").channels
+    assert [(one.name, one.currency, one.share, one.also_currency) for one in found] == [
+        ("web", "GBP", 0.6, "JPY"),
+        ("bazaar", "EUR", 0.4, None),
+    ]
+    assert [one.share for one in scenario().channels] == [0.5, 0.5]
+
+
+def test_the_same_seed_plans_the_same() -> None:
+    found = Scenario.load("quiet-day")
+    assert found.plan(3) == found.plan(3)
+    assert found.plan(3) != found.plan(4)
+
+
+def test_orders_are_capped_and_kinds_of_events_left_out() -> None:
+    found = scenario(workload={"orders": 12, "cancellations": False, "returns": False, "back_office": False})
+    items = found.plan(1).items
+    assert 10 <= len(items) <= 12
+    assert all(isinstance(item, PlaceOrder) for item in items)
+
+
+def test_a_whole_day_has_everything() -> None:
+    kinds = {type(item) for item in Scenario.load("black-friday").plan(1).items}
+    assert {PlaceOrder, RequestCancellation, RequestReturn, Receipt, PriceChange} <= kinds
+    assert kinds & {Count, Damage}
+
+
+def test_first_contact_is_one_order_and_nothing_else() -> None:
+    (item,) = Scenario.load("first-contact").plan(1).items
+    assert isinstance(item, PlaceOrder)
+    assert (item.channel, item.currency) == ("web", "GBP")
+
+
+def test_values_are_changed_by_their_path() -> None:
+    found = Scenario.load("black-friday").with_overrides(
+        {
+            "settle.max_s": 60,
+            "schedule.erp-outage.at": "10%",
+            "schedule.1.set.factor": 0.5,
+            "estate.systems.erp.rules.posting_s": 120,
+            "estate.systems.wms.throttle.rate_per_s": 5,
+            "flows": ["cancel"],
+        }
+    )
+    assert found.settle.max_s == 60
+    assert found.schedule[0].at == "10%"
+    assert found.schedule[1].settings == {"factor": 0.5}
+    assert found.estate.standing["erp"].rules == {"posting_s": 120}
+    assert found.estate.standing["wms"].throttle is not None
+    assert found.flows == ("cancel",)
+
+
+def test_paths_in_a_file_begin_at_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "orders.csv").write_text("order_id\n")
+    (tmp_path / "mine.yaml").write_text("name: mine\nworkload: { trace: orders.csv }\n")
+    monkeypatch.chdir("/")
+    assert Scenario.load(tmp_path / "mine.yaml").workload.trace == str(tmp_path / "orders.csv")
+
+
+def test_a_small_middleware_meets_only_the_faults_of_its_flow() -> None:
+    sut = SutConfig(command=("python3",), flows=("order-to-erp",), webhooks={"order.placed": "/w"})
+    fit, left_out = Scenario.load("black-friday").fit_for(sut)
+    assert [entry.id for entry in fit.schedule] == [
+        "erp-outage",
+        "erp-throttled",
+        "booking-reply-lost",
+        "events-twice",
+        "events-overtaken",
+    ]
+    assert left_out == [
+        "capture-reply-lost",
+        "fulfilment-reply-lost",
+        "oms-errors",
+        "wms-slow",
+        "bazaar-lists-late",
+    ]
+
+
+def test_a_middleware_of_all_flows_meets_every_fault() -> None:
+    assert Scenario.load("black-friday").fit_for(SutConfig.reference())[1] == []
+
+
+def test_a_middleware_that_polls_meets_no_fault_of_deliveries() -> None:
+    sut = SutConfig(command=("python3",), flows=("order-to-ship", "stock-sync"))
+    assert Scenario.load("black-friday").fit_for(sut)[1] == ["events-twice", "events-overtaken"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_system_can_name_its_operations_and_topics(kind: str) -> None:
+    assert len(catalogue.operations(kind)) > 5
+    assert catalogue.topics(kind)
+
+
+def test_the_library_is_named_when_a_scenario_is_unknown() -> None:
+    with pytest.raises(ScenarioError, match="unknown scenario 'blak-friday'; did you mean 'black-friday'"):
+        Scenario.load("blak-friday")
+
+
+def test_the_middlewares_own_key_is_good_at_every_system(tmp_path: Path) -> None:
+    key = "the-key-that-it-has-always-had"
+    writer = HistoryWriter(tmp_path, "estate")
+    estate = Estate(Scenario.load("quiet-day").estate_settings(1, key), writer, Clock())
+    for name, address in estate.addresses().items():
+        assert (address.api_key, address.client_secret) == (key, key), name
+        shopper = estate.systems[name].shopper
+        assert key not in (shopper.api_key, shopper.client_secret)
+    for system in estate.systems.values():
+        system.socket.close()
+    writer.close()

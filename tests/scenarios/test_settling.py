@@ -1,0 +1,141 @@
+"""When a run counts as over: quiet with things missing is over, busy at the deadline is not."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peakproof.history.records import Call
+from peakproof.scenarios.scenario import Settle
+from peakproof.scenarios.settling import AttentiveWriter, Settling
+
+SECOND_NS = 1_000_000_000
+QUIET_FOR_S = 2.0
+
+
+@dataclass
+class World:
+    """Estate, shoppers, writer and SUT in one; time passes only when somebody sleeps."""
+
+    now_ns: int = 100 * SECOND_NS
+    last_change_ns: int = 0
+    last_act_ns: int = 0
+    pending: int = 0
+    under_way: int = 0
+    alive: bool = True
+    says: int | None = None
+    """What the SUT answers when it is asked how much it still has to do."""
+    meanwhile: list[Callable[["World"], None]] = field(default_factory=list)
+    """What happens at every look."""
+
+    def clock(self) -> int:
+        return self.now_ns
+
+    def changes(self) -> None:
+        self.last_change_ns = self.now_ns
+
+    async def sleep(self, seconds: float) -> None:
+        self.now_ns += round(seconds * SECOND_NS)
+        for happens in self.meanwhile:
+            happens(self)
+
+
+class Sut:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    @property
+    def alive(self) -> bool:
+        return self._world.alive
+
+    async def pending(self) -> int | None:
+        return self._world.says
+
+
+async def outcome(world: World, *, interrupted: bool = False) -> tuple[bool, str, float]:
+    """Whether it settled, why, and after how many seconds."""
+    began_ns = world.now_ns
+    user = asyncio.Event()
+    if interrupted:
+        user.set()
+    double: Any = world
+    settle = Settle(quiet_s=QUIET_FOR_S, max_s=30.0)
+    sut: Any = Sut(world)
+    settled, reason = await Settling(settle, double, double, double, world.clock, world.sleep).wait(sut, user)
+    return settled, reason, (world.now_ns - began_ns) / SECOND_NS
+
+
+async def test_it_is_over_when_nothing_has_changed_for_so_long() -> None:
+    world = World()
+    world.changes()
+    settled, reason, after_s = await outcome(world)
+    assert (settled, reason) == (True, "nothing changed for 2 s")
+    assert after_s == pytest.approx(QUIET_FOR_S, abs=0.2)
+
+
+@pytest.mark.parametrize("busy", [World(pending=1), World(under_way=1)], ids=["estate", "shoppers"])
+async def test_it_is_not_over_while_something_is_under_way(busy: World) -> None:
+    settled, reason, after_s = await outcome(busy)
+    assert (settled, reason) == (False, "still busy after 30 s (settle.max_s)")
+    assert after_s == pytest.approx(30, abs=0.2)
+
+
+async def test_what_the_middleware_says_is_waited_for() -> None:
+    def done_at_110_s(world: World) -> None:
+        if world.now_ns >= 110 * SECOND_NS:
+            world.says = 0
+
+    world = World(says=3, meanwhile=[done_at_110_s])
+    settled, reason, after_s = await outcome(world)
+    assert (settled, reason) == (True, "nothing changed for 2 s")
+    assert after_s == pytest.approx(10, abs=0.2)
+
+
+async def test_who_says_for_ever_that_there_is_more_to_do_does_not_escape() -> None:
+    settled, reason, _ = await outcome(World(says=3))
+    assert settled
+    assert reason == "nothing changes, although the system under test says that 3 are pending"
+
+
+async def test_who_never_rests_may_say_that_it_is_done() -> None:
+    world = World(says=0, meanwhile=[World.changes])
+    world.changes()
+    settled, reason, after_s = await outcome(world)
+    assert (settled, reason) == (True, "the system under test says that nothing is pending")
+    assert after_s == pytest.approx(30, abs=0.2)
+
+
+async def test_its_word_does_not_stand_for_what_the_estate_still_means_to_do() -> None:
+    settled, reason, _ = await outcome(World(says=0, pending=1))
+    assert (settled, reason) == (False, "still busy after 30 s (settle.max_s)")
+
+
+async def test_a_death_ends_the_wait() -> None:
+    settled, reason, after_s = await outcome(World(alive=False))
+    assert (settled, reason, after_s) == (False, "the system under test ended", 0)
+
+
+async def test_after_ctrl_c_it_settles_briefly() -> None:
+    settled, reason, after_s = await outcome(World(pending=1), interrupted=True)
+    assert (settled, reason) == (False, "still busy 5 s after it was interrupted")
+    assert after_s == pytest.approx(5, abs=0.2)
+    assert (await outcome(World(), interrupted=True))[0]
+
+
+def call(*, changes: bool, at_ns: int) -> Call:
+    return Call(
+        call_id="c", system="erp", operation="x", subject="s", attempt=1, method="POST", path="/", at_ns=at_ns,
+        replied_ns=at_ns, outcome="refused", changes=changes,
+    )  # fmt: skip
+
+
+def test_a_call_that_asks_for_a_change_disturbs_and_a_read_does_not(tmp_path: Path) -> None:
+    writer = AttentiveWriter(tmp_path, "estate")
+    writer.call(call(changes=True, at_ns=7))
+    writer.call(call(changes=False, at_ns=9))
+    assert writer.last_change_ns == 7
+    writer.close()
+    assert (tmp_path / "calls-estate.jsonl").read_text().count("\n") == 2

@@ -1,0 +1,65 @@
+"""The printed documents in docs/ are what the code prints today."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def printer(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def essence(document: dict[str, Any]) -> object:
+    """What an API says, whatever the wording of the libraries that print it: operations, statuses, fields."""
+    fields = {
+        name: sorted(schema.get("properties", ()))
+        for name, schema in document["components"].get("schemas", {}).items()
+    }
+    operations = {
+        (path, method): (described["operationId"], sorted(described["responses"]))
+        for path, methods in document.get("paths", {}).items()
+        for method, described in methods.items()
+    }
+    messages = {
+        name: sorted(message["payload"]["properties"]["data"].get("properties", ()))
+        for name, message in document["components"].get("messages", {}).items()
+    }
+    return fields, operations, messages
+
+
+def test_the_api_documents_are_current() -> None:
+    apis = printer("print_apis")
+    for name, document in apis.documents():
+        stored = json.loads((DOCS / name).read_text("utf-8"))
+        assert essence(stored) == essence(document), f"docs/{name} is stale: run python docs/print_apis.py"
+
+
+def test_every_operation_that_the_flows_page_names_exists() -> None:
+    text = (DOCS / "flows.md").read_text("utf-8")
+    named = set(re.findall(r"`([a-z]+_[a-z_]+)`", text))
+    known = {
+        described["operationId"]
+        for path in (DOCS / "openapi").glob("*.json")
+        for methods in json.loads(path.read_text("utf-8"))["paths"].values()
+        for described in methods.values()
+    }
+    no_operations = {
+        "too_late",
+        "valid_from",
+        "ship_by",
+        "exceptions_url",
+        "pending_url",
+        "strict_references",
+    }
+    assert named - no_operations <= known
+    assert len(named & known) > 10

@@ -1,0 +1,154 @@
+"""Orders from the channel into the house: nothing lost, doubled, invented or distorted."""
+
+import pytest
+
+from .cases import Case, cases, name_of
+from .histories import (
+    HOME_OF_ZOE,
+    ORDERED,
+    ZOE,
+    accepted,
+    before_run,
+    booked,
+    cancelled,
+    corrected,
+    created,
+    parked,
+    posted,
+    refused,
+    rejected,
+    requested,
+)
+
+CASES = [
+    *cases(
+        "orders_booked_exactly_once",
+        ("not exercised", "nothing ordered proves nothing", []),
+        ("holds", "accepted and booked", [accepted(), booked()]),
+        ("holds", "given up on, visibly", [accepted(), parked()]),
+        ("holds", "cancelled before it could be booked", [accepted(), cancelled()]),
+        (
+            "holds",
+            "booked again after a rejection",
+            [accepted(), booked(), rejected(permanent=False), booked(document="SO-2")],
+        ),
+        ("holds", "an order from before the run", [before_run(accepted()), before_run(booked())]),
+        ("violated", "accepted but lost", [accepted(), accepted("B"), booked()]),
+        ("violated", "booked twice", [accepted(), booked(), booked(document="SO-2")]),
+        (
+            "violated",
+            "booked twice, though cancelled",
+            [accepted(), booked(), booked(document="SO-2"), cancelled()],
+        ),
+        (
+            "violated",
+            "an order from before the run is booked again",
+            [before_run(accepted()), before_run(booked()), booked(document="SO-2")],
+        ),
+        ("indeterminate", "not booked when the run was cut off", [accepted()]),
+    ),
+    *cases(
+        "oms_orders_created_exactly_once",
+        ("not exercised", "nothing ordered", []),
+        ("holds", "accepted and created", [accepted(), created()]),
+        ("holds", "cancelled before the OMS heard of it", [accepted(), cancelled()]),
+        ("violated", "created twice", [accepted(), created(), created(document="OMS-2")]),
+        ("violated", "never created", [accepted(), booked()]),
+        ("indeterminate", "not created when the run was cut off", [accepted()]),
+    ),
+    *cases(
+        "no_order_lost",
+        ("not exercised", "nothing ordered", []),
+        ("holds", "accepted, booked, posted", [accepted(), booked(), posted()]),
+        ("holds", "refused for good", [accepted(), booked(), rejected()]),
+        ("holds", "cancelled instead", [accepted(), booked(), cancelled()]),
+        ("holds", "parked visibly", [accepted(), parked()]),
+        (
+            "holds",
+            "rejected, put right and posted",
+            [accepted(), booked(), rejected(permanent=False), posted()],
+        ),
+        ("violated", "never seen in the ERP", [accepted()]),
+        ("violated", "booked but never posted", [accepted(), booked()]),
+        (
+            "violated",
+            "rejected for now and never put right",
+            [accepted(), booked(), rejected(permanent=False)],
+        ),
+        ("indeterminate", "booked when the run was cut off", [accepted(), booked()]),
+    ),
+    *cases(
+        "no_phantom_order",
+        ("not exercised", "nothing in any system", [accepted()]),
+        ("holds", "all documents have an order", [accepted(), created(), booked(), requested()]),
+        ("holds", "an order from before the run", [before_run(accepted()), before_run(booked())]),
+        ("violated", "a sales order that nobody placed", [accepted(), booked(), booked("Z")]),
+        ("violated", "the reference was cut short", [accepted("web-000123"), created("web-00012")]),
+    ),
+    *cases(
+        "order_content_faithful",
+        ("not exercised", "accepted but nowhere else", [accepted()]),
+        ("holds", "the same everywhere, unicode and all", [accepted(), created(), booked()]),
+        ("holds", "lines in another order", [accepted(), booked(lines=ORDERED[::-1])]),
+        (
+            "holds",
+            "prices written with other zeros",
+            [accepted(), booked(lines=[("1", "mug", 2, "10"), ("2", "tea", 1, "4.000")])],
+        ),
+        (
+            "holds",
+            "a mistake put right",
+            [accepted(), booked(lines=[("1", "mug", 3, "10.00")], total="30.00"), corrected()],
+        ),
+        ("violated", "a wrong total", [accepted(), booked(total="2895")]),
+        ("violated", "another currency", [accepted(), created(currency="EUR")]),
+        ("violated", "a line lost", [accepted(), booked(lines=ORDERED[:1])]),
+        (
+            "violated",
+            "two lines of one SKU made one",
+            [
+                accepted(lines=[("1", "mug", 1, "10.00"), ("2", "mug", 1, "14.00")]),
+                booked(lines=[("1", "mug", 2, "12.00")]),
+            ],
+        ),
+        (
+            "violated",
+            "a name in the wrong encoding",
+            [accepted(), created(customer={**ZOE, "name": "ZoÃ« Łukasz 王"})],
+        ),
+        (
+            "violated",
+            "an address without its house",
+            [accepted(), created(ship_to={**HOME_OF_ZOE, "line1": ""})],
+        ),
+        ("violated", "no customer at all", [accepted(), created(customer=None)]),
+    ),
+    *cases(
+        "only_refused_orders_stay_parked",
+        ("not exercised", "nothing parked", [accepted()]),
+        ("holds", "rejected for good by the ERP", [accepted(), booked(), rejected(), parked()]),
+        ("holds", "refused for good on the wire", [accepted(), refused(), parked()]),
+        (
+            "holds",
+            "refused as an item of a bulk call",
+            [accepted(), refused(order=None, subjects=["A", "B"]), parked()],
+        ),
+        ("violated", "parked though nobody refused", [accepted(), parked()]),
+        (
+            "violated",
+            "parked after a rejection that would pass",
+            [accepted(), booked(), rejected(permanent=False), parked()],
+        ),
+        (
+            "violated",
+            "an unknown token is no refusal of the order",
+            [accepted(), refused(refused_by="auth", status=403), parked()],
+        ),
+        ("violated", "parked without ever having been placed", [parked("Z")]),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_orders(case: Case) -> None:
+    case.check()

@@ -1,0 +1,186 @@
+"""Renderings: each says what the verdict says, and nothing from the wire can steer a terminal, a page or a parser."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from junitparser import Error, Failure, JUnitXml, Skipped
+from rich.console import Console
+
+from peakproof.verdict.judge import judge_history
+from peakproof.verdict.render import html, junit, terminal
+from peakproof.verdict.render import json as json_rendering
+from peakproof.verdict.render.wording import printable
+from peakproof.verdict.report import write_reports
+from peakproof.verdict.result import Verdict
+from peakproof.verdict.timeline import order_timeline
+
+from .histories import (
+    Row,
+    accepted,
+    at,
+    authorised,
+    booked,
+    call,
+    final_statuses,
+    history_of,
+    no_reply,
+    posted,
+    told,
+)
+
+RUN = {
+    "id": "r1",
+    "scenario": {"name": "black-friday"},
+    "seed": 7,
+    "sut": {"name": "mine", "exit": None},
+    "flows": ["order-to-erp"],
+    "finished_at": "x",
+    "duration_s": 90.0,
+    "settled": True,
+    "objectives": ["order_sync_latency_p50 <= 60"],
+}
+
+TWICE: list[Row] = [
+    at(0, accepted("web-000001")),
+    at(1, no_reply(order="web-000001", key="k1")),
+    at(2, booked("web-000001")),
+    at(3, call(order="web-000001", key="k2")),
+    at(4, booked("web-000001", document="SO-2")),
+    at(5, posted("web-000001")),
+]
+FOLDER = Path("elsewhere/r1")
+EVIL = "A<script>alert(1)</script>\x1b[31m\x00"
+
+
+def verdict_of(rows: list[Row]) -> Verdict:
+    with history_of(rows, run=RUN) as history:
+        return judge_history(history)
+
+
+def on_terminal(verdict: Verdict, width: int = 140) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    terminal.render(verdict, console, FOLDER)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_terminal_explains_the_worst_finding() -> None:
+    shown = on_terminal(verdict_of(TWICE))
+    assert "FAIL" in shown
+    assert "web-000001: booked 2 times" in shown
+    assert "Send one Idempotency-Key per order" in shown
+    assert "peakproof run --from elsewhere/r1 --only web-000001" in shown
+    assert "4.000 s  effect    erp       sales_order_received SO-2" in shown
+    assert "repeated under k2 after k1" in shown
+
+
+def test_the_terminal_shows_a_pass() -> None:
+    shown = on_terminal(
+        verdict_of(
+            [
+                accepted(),
+                authorised(),
+                booked(),
+                posted(),
+                *final_statuses("placed", None, "posted", None, "authorised"),
+            ]
+        )
+    )
+    assert "PASS" in shown
+    assert "order_sync_latency_p50 <= 60" in shown
+    assert "not exercised" in shown
+
+
+def test_a_narrow_terminal_leaves_the_channels_to_the_report() -> None:
+    assert "┃ web" in on_terminal(verdict_of(TWICE))
+    narrow = on_terminal(verdict_of(TWICE), width=80)
+    assert "┃ web" not in narrow
+    assert "│ 5.00 · ? · ? s        │" in narrow
+    assert "? too few samples to say it" in narrow
+
+
+def test_the_json_is_one_document() -> None:
+    assert json.loads(json_rendering.render(verdict_of(TWICE)))["verdict"] == "fail"
+
+
+def test_junit_has_a_case_for_each_invariant() -> None:
+    verdict = verdict_of(TWICE)
+    (suite,) = JUnitXml.fromstring(junit.render(verdict).encode())
+    found = {case.name: case.result for case in suite}
+    assert len(found) == len(verdict.invariants) + 2
+    (failure,) = found["orders_booked_exactly_once"]
+    assert isinstance(failure, Failure)
+    assert "web-000001: booked 2 times" in failure.text
+    assert isinstance(found["only_refused_orders_stay_parked"][0], Skipped)
+    assert found["no_order_lost"] == []
+
+
+def test_junit_shows_an_invalid_run_as_an_error() -> None:
+    (suite,) = JUnitXml.fromstring(junit.render(verdict_of([])).encode())
+    found = {case.name: case.result for case in suite}
+    assert isinstance(found["the run earned a verdict"][0], Error)
+
+
+def test_the_page_shows_the_finding_and_its_story() -> None:
+    with history_of(TWICE, run=RUN) as history:
+        page = html.render(
+            judge_history(history), FOLDER, {"web-000001": order_timeline(history, "web-000001")}
+        )
+    assert "web-000001: booked 2 times" in page
+    assert "The whole story of web-000001" in page
+    assert "peakproof explain elsewhere/r1 web-000001" in page
+
+
+def test_nothing_from_the_wire_is_taken_for_html_xml_or_terminal_codes() -> None:
+    verdict = verdict_of([accepted(EVIL), booked(EVIL), booked(EVIL, document=f"SO-{EVIL}")])
+    assert verdict.verdict == "fail"
+    page = html.render(verdict, FOLDER)
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    JUnitXml.fromstring(junit.render(verdict).encode())
+    for shown in (page, junit.render(verdict), on_terminal(verdict)):
+        assert "\x1b" not in shown
+        assert "\x00" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("Zoë 王", "Zoë 王"), ("a\x1b[2J\nb", "a\\x1b[2J\\nb"), ("[bold]", "[bold]")]
+)
+def test_control_characters_are_written_out(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_an_orders_story_is_told_in_time_order() -> None:
+    rows = [*TWICE, at(2.5, told("order.placed", order="web-000001")), at(3.5, call(order="web-000002"))]
+    with history_of(rows) as history:
+        story = order_timeline(history, "web-000001")
+    assert [(moment.at_s, moment.what, moment.system) for moment in story] == [
+        (0.0, "effect", "web"),
+        (1.0, "call", "erp"),
+        (2.0, "effect", "erp"),
+        (2.5, "delivery", "web"),
+        (3.0, "call", "erp"),
+        (4.0, "effect", "erp"),
+        (5.0, "effect", "erp"),
+    ]
+
+
+def test_a_bulk_call_belongs_to_the_story_of_each_of_its_subjects() -> None:
+    with history_of([accepted("A"), call(order=None, subjects=["A", "B"], subject="A")]) as history:
+        assert [moment.what for moment in order_timeline(history, "B")] == ["call"]
+
+
+def test_reports_lie_beside_the_run(tmp_path: Path) -> None:
+    with history_of(TWICE, run=RUN) as history:
+        verdict = judge_history(history)
+        for source in (history.folder / "history").glob("*.jsonl"):
+            target = tmp_path / "history" / source.name
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(source.read_bytes())
+    junit_path, html_path = write_reports(verdict, tmp_path)
+    assert "web-000001" in junit_path.read_text("utf-8")
+    assert "The whole story of web-000001" in html_path.read_text("utf-8")
+    assert f"peakproof explain {tmp_path} web-000001" in html_path.read_text("utf-8")
+    assert not list(tmp_path.glob("*.part"))
