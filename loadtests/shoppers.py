@@ -43,8 +43,8 @@ UNDONE_PER_ORDER = 0.168
 WITHIN_A_DAY = 0.09
 """Part of those within a day of the order: taken for cancellations; the rest are returns."""
 
-AT_LEAST = 8
-"""Cancellations, and returns, in any run that is large enough to have them."""
+AT_LEAST = 10
+"""Cancellations, and returns, planned in any run that is large enough: eight and two that may come too late."""
 
 CANCELLATION_LAG_MIN = (1.0, 60.0)
 """Of orders cancelled whole, the first quarter falls within 22 minutes, a tenth within 4: log-uniform up to an hour."""

@@ -89,6 +89,7 @@ class Shop:
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
         self._acts: set[asyncio.Task[None]] = set()
+        self._checkouts: dict[str, asyncio.Task[None]] = {}
         self._moments: dict[tuple[str, str], asyncio.Event] = {}
         self._wishing = 0
         self.placed = 0
@@ -148,6 +149,8 @@ class Shop:
                 return
         task = asyncio.ensure_future(act)
         self._acts.add(task)
+        if isinstance(item, PlaceOrder):
+            self._checkouts[item.order_ref] = task
         task.add_done_callback(self._ended)
 
     def _ended(self, act: "asyncio.Future[None]") -> None:
@@ -177,6 +180,7 @@ class Shop:
     async def _ask_to_cancel(self, wish: RequestCancellation, due_ns: int) -> None:
         if wish.moment != "clock":
             due_ns = await self._moment(wish.moment, wish.order_ref)
+        due_ns = await self._after_checkout(wish.order_ref, due_ns)
         at_ns = self._clock()
         path = f"/v1/orders/{wish.order_ref}/cancellation-requests"
         status, _ = await self._post(wish.channel, path, {"reason": wish.reason})
@@ -186,6 +190,7 @@ class Shop:
         if wish.moment != "clock":
             due_ns = await self._moment(wish.moment, wish.order_ref) + round(wish.lag_s * 1e9)
             await asyncio.sleep(wish.lag_s)
+        due_ns = await self._after_checkout(wish.order_ref, due_ns)
         at_ns = self._clock()
         body = {
             "order_ref": wish.order_ref,
@@ -194,6 +199,14 @@ class Shop:
         }
         status, _ = await self._post(wish.channel, "/v1/returns", body)
         self._note("return_request", due_ns, at_ns, wish.channel, wish.order_ref, status)
+
+    async def _after_checkout(self, order_ref: str, due_ns: int) -> int:
+        """Nobody cancels or returns what has not been confirmed to them yet; returns when the wish is due then."""
+        checkout = self._checkouts.get(order_ref)
+        if checkout is None or checkout.done():
+            return due_ns
+        await asyncio.wait((checkout,))
+        return self._clock()
 
     async def _moment(self, moment: str, order_ref: str) -> int:
         """Wait until it has come; returns when it was seen."""

@@ -56,7 +56,7 @@ def test_the_same_seed_makes_an_equal_plan_and_another_seed_another() -> None:
 def test_a_default_run_exercises_every_flow(seed: int) -> None:
     made = a_plan(seed)
     assert len(made.orders) == 137
-    assert Counter(request.moment for request in cancellations(made)) == {"clock": 4, "picking": 4}
+    assert Counter(request.moment for request in cancellations(made)) == {"clock": 5, "picking": 5}
     assert Counter(request.moment for request in returns(made)) == {"clock": 1, "shipped": 20}
     kinds = Counter(type(item) for item in made.items)
     assert kinds[Receipt] >= 4
@@ -274,7 +274,7 @@ def test_a_run_of_any_size_can_be_planned(volume: float) -> None:
 
 def test_a_short_form_still_has_eight_of_each() -> None:
     made = a_plan(volume=0.3)
-    assert len(cancellations(made)) == 8
+    assert len(cancellations(made)) == 10
     assert len(returns(made)) >= 6
 
 
