@@ -1,7 +1,18 @@
-"""The small interfaces between faults and the estate, one for each seam: call, wire, delivery, throttle and rule.
+"""The small interfaces between faults and the estate, one for each seam.
+
+==============  ====================================================================================
+``connection``  a caller connects: before anything is read
+``call``        a request is here: before, in and after the commit, and how the reply leaves (``Wire``)
+``document``    a JSON document leaves the system, in a reply or in an event
+``delivery``    an event is about to leave
+``rule``        a face or a ledger asks for a decision by name
+``throttle``    the system's normal rate
+``process``     a whole process: a system's (its port, clock, tokens) or that of the system under test
+==============  ====================================================================================
 
 A fault is a frozen dataclass of settings plus one method. It never asks *whether* it acts: its injection decides
-that once. It speaks only the interface of its own seam and knows no HTTP server.
+that once. It speaks only the interface of its own seam and knows no HTTP server. What it must remember between two
+calls lies in ``FaultContext.memory``, which ends with the injection.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,7 +21,7 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from .dice import Dice
 
-Seam = Literal["call", "delivery", "throttle", "rule"]
+Seam = Literal["connection", "call", "document", "delivery", "rule", "throttle", "process"]
 
 
 @dataclass(slots=True)
@@ -100,6 +111,19 @@ class FaultContext:
     sleep: Callable[[float], Awaitable[None]]
     """Real seconds: a fault's times are what the SUT feels, so the time scale does not touch them."""
     dice: Dice
+    now: Callable[[], int]
+    """Nanoseconds since the Unix epoch, as the system's own clock says."""
+    memory: dict[Any, Any] = field(default_factory=dict)
+    """One for each injection and gate, empty when it is armed."""
+
+
+@runtime_checkable
+class ConnectionFault(Protocol):
+    """Meets a caller that has just connected, before a byte of the request is read."""
+
+    seam: ClassVar[Literal["connection"]]
+
+    async def meet(self, connection: "Connection", ctx: FaultContext) -> None: ...
 
 
 @runtime_checkable
@@ -113,6 +137,35 @@ class CallFault(Protocol):
     seam: ClassVar[Literal["call"]]
 
     async def apply(self, call: Call, forward: Forward, ctx: FaultContext) -> Reply: ...
+
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """Where a JSON document is going."""
+
+    system: str
+    name: str
+    """The operation that it answers, or the topic of the event."""
+    subject: str
+    attempt: int
+    is_event: bool
+    """It is an event's data; else the document of a reply, whether an item or a page of them."""
+
+
+@runtime_checkable
+class DocumentFault(Protocol):
+    """Changes a JSON document on its way out; what the system itself knows stays as it is."""
+
+    seam: ClassVar[Literal["document"]]
+
+    def change(self, document: Document, leaving: Leaving, ctx: FaultContext) -> Document | None:
+        """A changed copy; None where there is nothing in it to change, which is then no firing."""
+
+
+Signature = Literal["valid", "forged", "corrupt", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +186,10 @@ class Outgoing:
     """0 is the attempt itself; copies of it are numbered from 1."""
     dropped: bool = False
     """It never leaves, and its system believes that it did: there is no retry."""
+    held: bool = False
+    """It stays back until the injection that held it is healed, and then leaves with all others."""
+    signature: Signature = "valid"
+    """How it is signed: with another secret, with a mangled signature, or with a timestamp of long ago."""
     faults: tuple[str, ...] = ()
     """Ids of the injections that acted on it, in order."""
 
@@ -167,7 +224,50 @@ class RuleFault(Protocol):
     def decision(self, subject: str, ctx: FaultContext) -> dict[str, Any]: ...
 
 
-Fault = CallFault | DeliveryFault | ThrottleFault | RuleFault
+class Levers(Protocol):
+    """What can be done to one process as a whole; a process has those that fit it, and refuses the others.
+
+    Each raises ``ChaosError`` where this process has no such lever.
+    """
+
+    def stop_listening(self) -> None:
+        """Close the port and every connection: who connects is refused."""
+
+    def listen_again(self) -> None:
+        """Open the same port again."""
+
+    def skew_clock(self, seconds: float) -> None:
+        """Every time that the system tells from now on is so much later (earlier where negative); 0 ends it."""
+
+    def forget_tokens(self) -> None:
+        """Every token given out so far stops working."""
+
+    def kill(self) -> None:
+        """SIGKILL."""
+
+    def start(self) -> None:
+        """Start it again as it was started first."""
+
+    def pause(self) -> None:
+        """SIGSTOP."""
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+
+
+@runtime_checkable
+class ProcessFault(Protocol):
+    """Strikes a whole process once, when it is armed, and makes it good when it is healed."""
+
+    seam: ClassVar[Literal["process"]]
+    target: ClassVar[Literal["system", "sut"]]
+
+    def strike(self, levers: Levers) -> None: ...
+
+    def heal(self, levers: Levers) -> None: ...
+
+
+Fault = ConnectionFault | CallFault | DocumentFault | DeliveryFault | RuleFault | ThrottleFault | ProcessFault
 
 
 class Throttle(Protocol):

@@ -5,18 +5,25 @@ from the inner ones, which then neither act nor count. A fault that raises is ou
 untouched, exactly once, and the error is kept in ``Gate.errors``, which makes the run inconclusive.
 """
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Generic, TypeVar
 
+from .errors import ChaosError
 from .fault import (
     Call,
     CallFault,
+    Connection,
+    ConnectionFault,
     Decision,
     DeliveryFault,
+    DocumentFault,
     FaultContext,
     Forward,
+    Leaving,
+    Levers,
     MarkSink,
     Outgoing,
     Reply,
@@ -57,13 +64,18 @@ class Gate:
     __slots__ = (
         "_asked",
         "_calls",
+        "_connections",
         "_cuts",
         "_deliveries",
         "_marks",
+        "_now",
         "_rules",
         "_sleep",
         "errors",
         "idle",
+        "levers",
+        "on_heal",
+        "open",
         "system",
         "throttle",
     )
@@ -74,18 +86,28 @@ class Gate:
         throttle: Throttle | None = None,
         *,
         sleep: Callable[[float], Awaitable[None]],
+        now: Callable[[], int],
         marks: MarkSink,
+        levers: Levers | None = None,
     ) -> None:
         self.system = system
         self.throttle = throttle
+        self.levers = levers
+        """What can be done to the process behind this gate."""
+        self.on_heal: list[Callable[[str], None]] = []
+        """Told the id of every injection that is healed here."""
+        self.open = True
+        """No fault on connections is armed: a caller that connects needs no look."""
         self.idle = True
         """No fault on calls is armed: the door may hand a call straight to the face."""
         self.errors: list[str] = []
         """One line for each fault that raised."""
         self._sleep = sleep
+        self._now = now
         self._marks = marks
-        self._calls: tuple[_Active[CallFault], ...] = ()
-        self._deliveries: tuple[_Active[DeliveryFault], ...] = ()
+        self._connections: tuple[_Active[ConnectionFault], ...] = ()
+        self._calls: tuple[_Active[CallFault | DocumentFault], ...] = ()
+        self._deliveries: tuple[_Active[DeliveryFault | DocumentFault], ...] = ()
         self._cuts: tuple[_Active[ThrottleFault], ...] = ()
         self._rules: tuple[_Active[RuleFault], ...] = ()
         self._asked: dict[tuple[str, str], int] = {}
@@ -93,28 +115,55 @@ class Gate:
     def arm(self, trigger: Trigger) -> None:
         """Let an injection act from now on."""
         fault = trigger.injection.fault
-        context = FaultContext(sleep=self._sleep, dice=trigger.dice)
+        context = FaultContext(sleep=self._sleep, dice=trigger.dice, now=self._now)
         match fault.seam:
+            case "connection":
+                self._connections = _added(self._connections, trigger, fault, context)
             case "call":
                 self._calls = _added(self._calls, trigger, fault, context)
+            case "document":
+                self._calls = _added(self._calls, trigger, fault, context)
+                self._deliveries = _added(self._deliveries, trigger, fault, context)
             case "delivery":
                 self._deliveries = _added(self._deliveries, trigger, fault, context)
-            case "throttle":
-                self._cuts = _added(self._cuts, trigger, fault, context)
             case "rule":
                 self._rules = _added(self._rules, trigger, fault, context)
+            case "throttle":
+                self._cuts = _added(self._cuts, trigger, fault, context)
+            case "process":
+                if self._pull(trigger, fault.strike):
+                    trigger.fired += 1
+                    self._mark(trigger)
         self._settle()
 
     def heal(self, trigger: Trigger) -> None:
         """Let an injection act no more; calls that it already holds go their way. Unknown ones are ignored."""
+        fault = trigger.injection.fault
+        if fault.seam == "process":
+            self._pull(trigger, fault.heal)
+        self._connections = _without(self._connections, trigger)
         self._calls = _without(self._calls, trigger)
         self._deliveries = _without(self._deliveries, trigger)
         self._cuts = _without(self._cuts, trigger)
         self._rules = _without(self._rules, trigger)
         self._settle()
+        for told in self.on_heal:
+            told(trigger.injection.id)
+
+    def _pull(self, trigger: Trigger, pull: Callable[[Levers], None]) -> bool:
+        """Whether it could be; if not, that is our own error, and keeps nothing else from being armed or healed."""
+        try:
+            if self.levers is None:
+                raise ChaosError(f"{self.system} has no process that a fault can reach")
+            pull(self.levers)
+        except Exception as error:  # noqa: BLE001 - whatever a fault does wrong, the run goes on
+            self._blame(trigger, error, "its process")
+            return False
+        return True
 
     def _settle(self) -> None:
         self.idle = not self._calls
+        self.open = not self._connections
         if not self._rules:
             self._asked.clear()
         if self.throttle is not None:
@@ -131,25 +180,72 @@ class Gate:
                 self._note(cut.trigger, call)
         return decision
 
+    async def meet(self, connection: Connection) -> None:
+        """Let the first fault that acts on it meet a caller who has just connected."""
+        for entry in self._connections:
+            if not entry.trigger.acts_on_connection(self.system):
+                continue
+            self._mark(entry.trigger)
+            try:
+                await entry.fault.meet(connection, entry.context)
+            except Exception as error:  # noqa: BLE001 - whatever a fault does wrong, the caller is let in
+                self._blame(entry.trigger, error, "a connection")
+            return
+
     async def __call__(self, call: Call, forward: Forward) -> Reply:
         """Hand a call to the face through every active fault that acts on it."""
         if self.idle:
             return await forward(call)
         return await self._pass(self._calls, call, forward)
 
-    async def _pass(self, active: tuple[_Active[CallFault], ...], call: Call, forward: Forward) -> Reply:
+    async def _pass(
+        self, active: tuple[_Active[CallFault | DocumentFault], ...], call: Call, forward: Forward
+    ) -> Reply:
         for place, entry in enumerate(active):
             if entry.trigger.acts_on(call):
                 inner = active[place + 1 :]
+                fault = entry.fault
+                if fault.seam == "document":
+                    return self._rewrite(entry, fault, call, await self._pass(inner, call, forward))
                 self._note(entry.trigger, call)
 
-                async def onward(call: Call, inner: tuple[_Active[CallFault], ...] = inner) -> Reply:
+                async def onward(
+                    call: Call, inner: tuple[_Active[CallFault | DocumentFault], ...] = inner
+                ) -> Reply:
                     return await self._pass(inner, call, forward)
 
-                return await self._apply(entry, call, onward)
+                return await self._apply(entry, fault, call, onward)
         return await forward(call)
 
-    async def _apply(self, entry: _Active[CallFault], call: Call, forward: Forward) -> Reply:
+    def _rewrite(self, entry: _Active[Any], fault: DocumentFault, call: Call, reply: Reply) -> Reply:
+        """A reply whose document a fault has changed; as it was where there is nothing to change."""
+        changed = None
+        if reply.status < 300 and reply.body[:1] == b"{":
+            leaving = Leaving(call.system, call.operation, call.subject, call.attempt, is_event=False)
+            changed = self._changed(entry, fault, reply.body, leaving)
+        if changed is None:
+            entry.trigger.fired -= 1
+            return reply
+        self._note(entry.trigger, call)
+        return replace(reply, body=changed)
+
+    def _changed(
+        self, entry: _Active[Any], fault: DocumentFault, body: bytes, leaving: Leaving
+    ) -> bytes | None:
+        """The document of a reply, or the data of an event in its envelope, as changed."""
+        try:
+            document = json.loads(body)
+            if not leaving.is_event:
+                changed = fault.change(document, leaving, entry.context)
+            else:
+                data = fault.change(document["data"], leaving, entry.context)
+                changed = None if data is None else {**document, "data": data}
+        except Exception as error:  # noqa: BLE001 - whatever a fault does wrong, the document goes out as it is
+            self._blame(entry.trigger, error, f"{leaving.name} about {leaving.subject}")
+            return None
+        return None if changed is None else json.dumps(changed, ensure_ascii=False).encode()
+
+    async def _apply(self, entry: _Active[Any], fault: CallFault, call: Call, forward: Forward) -> Reply:
         """One fault on one call; whatever the fault does, the call is never carried out twice on our account."""
         started = False
         replies: list[Reply] = []
@@ -167,7 +263,7 @@ class Gate:
             return reply
 
         try:
-            return await entry.fault.apply(call, watched, entry.context)
+            return await fault.apply(call, watched, entry.context)
         except Exception as error:
             if error in failures:
                 raise
@@ -186,27 +282,48 @@ class Gate:
         for entry in self._deliveries:
             if not entry.trigger.acts_on_delivery(outgoing):
                 continue
-            injection = entry.trigger.injection
-            self._marks(
-                "fired",
-                injection.id,
-                injection.fault_name,
-                self.system,
+            fault = entry.fault
+            if fault.seam == "document":
+                shaped = self._reworded(entry, fault, leaving)
+            else:
+                shaped = self._reshaped(entry, fault, leaving)
+            if shaped is None:
+                entry.trigger.fired -= 1
+                continue
+            name = entry.trigger.injection.id
+            leaving = [replace(one, faults=(*one.faults, name)) for one in shaped]
+            self._mark(
+                entry.trigger,
                 operation=outgoing.topic,
                 call_id=outgoing.event_id,
                 detail=f"attempt {outgoing.attempt}",
             )
-            try:
-                leaving = [
-                    replace(result, faults=(*one.faults, injection.id))
-                    for one in leaving
-                    for result in entry.fault.apply(one, entry.context)
-                ]
-            except Exception as error:  # noqa: BLE001 - whatever a fault does wrong, the delivery goes on
-                self._blame(entry.trigger, error, f"event {outgoing.event_id}")
         if len(leaving) > 1:
             return [replace(one, copy=number) for number, one in enumerate(leaving)]
         return leaving
+
+    def _reshaped(
+        self, entry: _Active[Any], fault: DeliveryFault, leaving: list[Outgoing]
+    ) -> list[Outgoing] | None:
+        """What a fault makes of deliveries; None where it fails, which is then no firing."""
+        try:
+            return [result for one in leaving for result in fault.apply(one, entry.context)]
+        except Exception as error:  # noqa: BLE001 - whatever a fault does wrong, the delivery goes on
+            self._blame(entry.trigger, error, f"event {leaving[0].event_id}")
+            return None
+
+    def _reworded(
+        self, entry: _Active[Any], fault: DocumentFault, leaving: list[Outgoing]
+    ) -> list[Outgoing] | None:
+        """Every delivery with its event changed; None where there is nothing to change."""
+        shaped = []
+        for one in leaving:
+            about = Leaving(one.system, one.topic, one.subject, one.attempt, is_event=True)
+            body = self._changed(entry, fault, one.body, about)
+            if body is None:
+                return None
+            shaped.append(replace(one, body=body))
+        return shaped
 
     def decide(self, rule: str, subject: str) -> dict[str, Any] | None:
         """The injected decision of a rule, or None: the ledger decides as it always does. The first listed wins."""
@@ -218,29 +335,38 @@ class Gate:
                 continue
             if not entry.trigger.acts_on_rule(self.system, rule, subject, attempt):
                 continue
-            injection = entry.trigger.injection
             try:
                 decision = entry.fault.decision(subject, entry.context)
             except Exception as error:  # noqa: BLE001 - whatever a fault does wrong, the ledger decides itself
                 self._blame(entry.trigger, error, f"rule {rule} about {subject}")
                 continue
-            self._marks(
-                "fired", injection.id, injection.fault_name, self.system, operation=rule, detail=subject
-            )
+            self._mark(entry.trigger, operation=rule, detail=subject)
             return decision
         return None
 
     def _note(self, trigger: Trigger, call: Call) -> None:
+        name = trigger.injection.id
+        if name not in call.faults:
+            call.faults.append(name)
+        self._mark(trigger, operation=call.operation, call_id=call.call_id)
+
+    def _mark(
+        self,
+        trigger: Trigger,
+        *,
+        operation: str | None = None,
+        call_id: str | None = None,
+        detail: str | None = None,
+    ) -> None:
         injection = trigger.injection
-        if injection.id not in call.faults:
-            call.faults.append(injection.id)
         self._marks(
             "fired",
             injection.id,
             injection.fault_name,
             self.system,
-            operation=call.operation,
-            call_id=call.call_id,
+            operation=operation,
+            call_id=call_id,
+            detail=detail,
         )
 
     def _blame(self, trigger: Trigger, error: Exception, about: str) -> None:

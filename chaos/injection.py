@@ -106,7 +106,7 @@ class Trigger:
     ``rank`` is its place in the schedule: of several that act on one call, the lowest is outermost.
     """
 
-    __slots__ = ("_changes_only", "_dice", "_matches", "dice", "fired", "injection", "rank")
+    __slots__ = ("_changes_only", "_connections", "_dice", "_matches", "dice", "fired", "injection", "rank")
 
     def __init__(self, injection: Injection, rank: int, seed: int) -> None:
         self.injection = injection
@@ -115,6 +115,7 @@ class Trigger:
         self.dice = Dice(int(self._dice.roll("fault", injection.id) * 2**53))
         """For the fault's own use: its amounts, never whether it acts."""
         self._changes_only = injection.changes_only
+        self._connections = 0
         self._matches = 0
         self.fired = 0
 
@@ -129,6 +130,11 @@ class Trigger:
         if where.order_ref is not None and where.order_ref != call.order_ref:
             items = tuple(item for item in items if item[0] == where.order_ref)
         return self._decide(call.system, call.operation, items)
+
+    def acts_on_connection(self, system: str) -> bool:
+        """Decide for one caller that connects; nothing is known of it yet, so dice are rolled on its number."""
+        self._connections += 1
+        return self._decide(system, "connect", ((str(self._connections), 1),))
 
     def acts_on_delivery(self, outgoing: Outgoing) -> bool:
         """Decide for one attempt to hand an event over; its copies share the decision."""

@@ -368,7 +368,7 @@ class Estate:
             raise EstateError(
                 f"system {name!r} is of unknown kind {settings.kind!r}; kinds are {', '.join(KINDS)}"
             )
-        gate = Gate(name, settings.throttle, sleep=asyncio.sleep, marks=self.mark)
+        gate = Gate(name, settings.throttle, sleep=asyncio.sleep, now=self.clock, marks=self.mark)
         world = World(
             now=self.clock,
             later=self.later,

@@ -40,7 +40,7 @@ class Ledger:
     def __init__(self) -> None:
         self.commits = 0
         self.slept_s: list[float] = []
-        self.context = FaultContext(sleep=self._sleep, dice=Dice(7))
+        self.context = FaultContext(sleep=self._sleep, dice=Dice(7), now=lambda: 0)
 
     async def _sleep(self, seconds: float) -> None:
         assert self.commits == 0

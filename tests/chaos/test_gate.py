@@ -91,7 +91,7 @@ class Room:
         self.marks: list[tuple[str, str, str | None]] = []
         self.trail: list[str] = []
         self.slept_s: list[float] = []
-        self.gate = Gate("erp", throttle, sleep=self._sleep, marks=self._mark)
+        self.gate = Gate("erp", throttle, sleep=self._sleep, now=lambda: 0, marks=self._mark)
         self.failure: Exception | None = None
 
     async def _sleep(self, seconds: float) -> None:
