@@ -300,4 +300,5 @@ class MarkSink(Protocol):
         operation: str | None = None,
         call_id: str | None = None,
         detail: str | None = None,
+        by_hand: bool = False,
     ) -> None: ...

@@ -1,17 +1,26 @@
 """The timeline of injections in one run: arms and heals them at their gates, and writes the fault log.
 
 It has no clock: its owner says what time it is and is told when to come back. Seconds are real ones, of any clock
-that only grows; ``start_s`` and ``stop_s`` count from the moment of ``start``.
+that only grows; ``start_s`` and ``stop_s`` count from the moment of ``start``, ``ttl_s`` and ``ramp_s`` from arming.
+
+Where several injections meet on a call, there is one order, the first outermost: the planned ones as the schedule
+lists them, then those added by hand as they came.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Literal
 
 from .errors import ChaosError, unknown
 from .fault import MarkSink
 from .gate import Gate
 from .injection import Injection, Trigger
+
+RAMP_STEP_S = 0.1
+"""A growing probability is brought up to date so often."""
+
+State = Literal["waiting", "active", "healed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +31,30 @@ class Standing:
     fault: str
     system: str
     operation: str | None
-    state: Literal["waiting", "active", "healed"]
+    state: State
     fired: int
     start_s: float
     stop_s: float | None
+    by_hand: bool = False
+    """Added in mid-run; its start counts for nothing."""
+    wait_s: float | None = None
+    """Until it is armed; None where that is over, or nobody can say."""
+    left_s: float | None = None
+    """Until it heals by itself; None unless it is active and will."""
 
 
 @dataclass(slots=True)
 class _Entry:
     trigger: Trigger
     gates: tuple[Gate, ...]
-    state: Literal["waiting", "active", "healed"] = field(default="waiting")
+    by_hand: bool = False
+    state: State = field(default="waiting")
+    armed_s: float = 0.0
+    """On the owner's clock."""
 
 
 class Schedule:
-    """Several injections over the gates of one estate; where they meet on a call, the first listed is outermost.
+    """Several injections over the gates of one estate.
 
     Raises ``ChaosError`` for an id used twice, a system that the estate lacks, and a cut where there is no throttle.
     """
@@ -44,14 +62,19 @@ class Schedule:
     def __init__(
         self, injections: Sequence[Injection], gates: Mapping[str, Gate], marks: MarkSink, seed: int
     ) -> None:
+        self._gates = gates
         self._marks = marks
+        self._seed = seed
         self._origin_s: float | None = None
         self._over = False
         self._entries: dict[str, _Entry] = {}
-        for rank, injection in enumerate(injections):
-            if injection.id in self._entries:
-                raise ChaosError(f"injection id {injection.id!r} is used twice; each needs its own")
-            self._entries[injection.id] = _Entry(Trigger(injection, rank, seed), _targets(injection, gates))
+        for injection in injections:
+            self._put(injection, by_hand=False)
+
+    @property
+    def is_over(self) -> bool:
+        """Everything has been healed for good."""
+        return self._over
 
     def start(self, now_s: float) -> float | None:
         """The workload starts now: arm what is due, and say when to call ``advance`` (None: nothing to come)."""
@@ -60,26 +83,48 @@ class Schedule:
 
     def advance(self, now_s: float) -> float | None:
         """Arm and heal what is due by now; returns the time of the next step, in the same seconds as ``now_s``."""
-        if self._origin_s is None or self._over:
+        if self._over:
             return None
-        elapsed_s = now_s - self._origin_s
-        to_come: list[float] = []
-        for entry in self._entries.values():
-            when = entry.trigger.injection.when
-            if entry.state == "waiting":
-                if when.start_s > elapsed_s:
-                    to_come.append(when.start_s)
-                    continue
-                self._arm(entry)
-            if entry.state == "active" and when.stop_s is not None:
-                if when.stop_s > elapsed_s:
-                    to_come.append(when.stop_s)
-                else:
-                    self._heal(entry)
-        return self._origin_s + min(to_come) if to_come else None
+        steps = [self._step(entry, now_s) for entry in self._entries.values()]
+        return min((step_s for step_s in steps if step_s is not None), default=None)
+
+    def new_id(self, system: str, fault: str) -> str:
+        """An id that nothing has yet, to add an injection under: ``erp-outage-1``."""
+        name = f"{'all' if system == '*' else system}-{fault}"
+        return next(one for number in count(1) if (one := f"{name}-{number}") not in self._entries)
+
+    def add(self, injection: Injection, now_s: float) -> None:
+        """Arm an injection by hand, now, whether or not the workload has started; it is inside of all others.
+
+        Call ``advance`` afterwards to learn when it heals. ChaosError where it cannot be, or everything has been healed.
+        """
+        if self._over:
+            raise ChaosError("everything has been healed for good: this run takes no more faults")
+        if injection.when.start_s or injection.when.stop_s is not None:
+            raise ChaosError(
+                f"injection {injection.id!r} starts now: give when.ttl_s, not start_s and stop_s"
+            )
+        self._arm(self._put(injection, by_hand=True), now_s)
+
+    def heal(self, injection_id: str) -> None:
+        """Heal one for good, or call it off before its window; one that is healed stays so. ChaosError if unknown."""
+        entry = self._entries.get(injection_id)
+        if entry is None:
+            raise unknown("injection", injection_id, self._entries)
+        if entry.state == "active":
+            self._heal(entry)
+        elif entry.state == "waiting":
+            self._call_off(entry, "never armed: called off by hand")
+
+    def heal_active(self) -> list[str]:
+        """Heal whatever acts just now and return the ids; what is planned for later still comes."""
+        active = [name for name, entry in self._entries.items() if entry.state == "active"]
+        for name in active:
+            self._heal(self._entries[name])
+        return active
 
     def heal_all(self, now_s: float) -> None:
-        """Heal everything for good, and log what never fired; whatever was still to come is called off."""
+        """Heal everything for good; whatever was still to come is called off."""
         if self._over:
             return
         self.advance(now_s)
@@ -87,33 +132,77 @@ class Schedule:
         for entry in self._entries.values():
             if entry.state == "active":
                 self._heal(entry)
-            was_armed = entry.state == "healed"
-            entry.state = "healed"
-            if not entry.trigger.fired:
-                self._mark(
-                    "never_fired",
-                    entry,
-                    None if was_armed else "never armed: the run ended before its window",
-                )
+            elif entry.state == "waiting":
+                self._call_off(entry, "never armed: the run ended before its window")
 
-    def status(self) -> list[Standing]:
-        """Every injection in the order of the schedule."""
-        return [
-            Standing(
-                id=entry.trigger.injection.id,
-                fault=entry.trigger.injection.fault_name,
-                system=entry.trigger.injection.where.system,
-                operation=entry.trigger.injection.where.operation,
-                state=entry.state,
-                fired=entry.trigger.fired,
-                start_s=entry.trigger.injection.when.start_s,
-                stop_s=entry.trigger.injection.when.stop_s,
-            )
-            for entry in self._entries.values()
-        ]
+    def status(self, now_s: float | None = None) -> list[Standing]:
+        """Every injection in the order of composition; times to come only where ``now_s`` is given."""
+        return [self._standing(entry, now_s) for entry in self._entries.values()]
 
-    def _arm(self, entry: _Entry) -> None:
+    def _put(self, injection: Injection, *, by_hand: bool) -> _Entry:
+        if injection.id in self._entries:
+            raise ChaosError(f"injection id {injection.id!r} is used twice; each needs its own")
+        gates = _targets(injection, self._gates)
+        entry = _Entry(Trigger(injection, len(self._entries), self._seed), gates, by_hand)
+        self._entries[injection.id] = entry
+        return entry
+
+    def _step(self, entry: _Entry, now_s: float) -> float | None:
+        """Bring one up to date; returns when to look again."""
+        if entry.state == "waiting":
+            start_s = self._start_s(entry)
+            if start_s is None or start_s > now_s:
+                return start_s
+            self._arm(entry, now_s)
+        if entry.state == "healed":
+            return None
+        stop_s = self._stop_s(entry)
+        if stop_s is not None and stop_s <= now_s:
+            self._heal(entry)
+            return None
+        entry.trigger.armed_for_s = now_s - entry.armed_s
+        ramp_s = entry.trigger.injection.when.ramp_s
+        if ramp_s is None or entry.trigger.armed_for_s >= ramp_s:
+            return stop_s
+        step_s = now_s + RAMP_STEP_S
+        return step_s if stop_s is None else min(step_s, stop_s)
+
+    def _start_s(self, entry: _Entry) -> float | None:
+        return None if self._origin_s is None else self._origin_s + entry.trigger.injection.when.start_s
+
+    def _stop_s(self, entry: _Entry) -> float | None:
+        """When one that is armed heals by itself, on the owner's clock."""
+        when = entry.trigger.injection.when
+        if when.ttl_s is not None:
+            return entry.armed_s + when.ttl_s
+        if when.stop_s is not None and self._origin_s is not None:
+            return self._origin_s + when.stop_s
+        return None
+
+    def _standing(self, entry: _Entry, now_s: float | None) -> Standing:
+        injection = entry.trigger.injection
+        start_s, stop_s = self._start_s(entry), self._stop_s(entry)
+        return Standing(
+            id=injection.id,
+            fault=injection.fault_name,
+            system=injection.where.system,
+            operation=injection.where.operation,
+            state=entry.state,
+            fired=entry.trigger.fired,
+            start_s=injection.when.start_s,
+            stop_s=injection.when.stop_s,
+            by_hand=entry.by_hand,
+            wait_s=start_s - now_s
+            if now_s is not None and start_s is not None and entry.state == "waiting"
+            else None,
+            left_s=max(0.0, stop_s - now_s)
+            if now_s is not None and stop_s is not None and entry.state == "active"
+            else None,
+        )
+
+    def _arm(self, entry: _Entry, now_s: float) -> None:
         entry.state = "active"
+        entry.armed_s = now_s
         self._mark("armed", entry)
         for gate in entry.gates:
             gate.arm(entry.trigger)
@@ -123,6 +212,12 @@ class Schedule:
         for gate in entry.gates:
             gate.heal(entry.trigger)
         self._mark("healed", entry)
+        if not entry.trigger.fired:
+            self._mark("never_fired", entry)
+
+    def _call_off(self, entry: _Entry, why: str) -> None:
+        entry.state = "healed"
+        self._mark("never_fired", entry, why)
 
     def _mark(
         self, mark: Literal["armed", "healed", "never_fired"], entry: _Entry, detail: str | None = None
@@ -130,7 +225,13 @@ class Schedule:
         injection = entry.trigger.injection
         where = injection.where
         self._marks(
-            mark, injection.id, injection.fault_name, where.system, operation=where.operation, detail=detail
+            mark,
+            injection.id,
+            injection.fault_name,
+            where.system,
+            operation=where.operation,
+            detail=detail,
+            by_hand=entry.by_hand,
         )
 
 

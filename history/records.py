@@ -159,6 +159,8 @@ class FaultMark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     call_id: str | None = None
     """The call or delivery that felt it."""
     detail: str | None = None
+    by_hand: bool = False
+    """The injection came from the command line in mid-run, not from the schedule; never set on ``fired``."""
 
 
 class WorkloadItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -14,7 +14,7 @@ from . import catalogue
 from .errors import unknown
 from .estate_choice import SystemChoice
 from .flows import calls
-from .validation import Flag, Number, Value, Whole, Wrong, shown
+from .validation import Flag, Number, SomeSeconds, Value, Whole, Wrong, shown
 
 PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 
@@ -51,6 +51,14 @@ class ScheduleEntry(Value):
     order_ref: str | None = None
     changes_only: Flag | None = None
     """Only operations that change state; unless said, as the fault prefers."""
+    sku: str | None = None
+    client: str | None = None
+    match: dict[str, Any] = Field(default_factory=dict)
+    """Values in the JSON body, by their paths: ``{ currency: JPY, lines.sku: 22086 }``."""
+    after: Annotated[Whole, Field(ge=0)] = 0
+    """Let so many matches pass first."""
+    ramp_s: SomeSeconds | None = None
+    """The probability grows from 0 over so long."""
     settings: dict[str, Any] = Field(default_factory=dict, alias="set")
     """The fault's own settings (``peakproof list faults``)."""
 
@@ -82,6 +90,14 @@ class ScheduleEntry(Value):
 
     def check(self, systems: Mapping[str, SystemChoice], duration_s: float) -> None:
         """Raises Wrong where it does not fit these systems or this workload."""
+        self._check_place(systems)
+        self._check_window(duration_s)
+        try:
+            self.injection(duration_s)
+        except ChaosError as error:
+            raise Wrong((), str(error)) from None
+
+    def _check_place(self, systems: Mapping[str, SystemChoice]) -> None:
         if self.system != "*" and self.system not in systems:
             raise Wrong(("on",), unknown("system", self.system, [*systems, "*"]))
         aimed = self._aimed(systems)
@@ -90,11 +106,6 @@ class ScheduleEntry(Value):
         if self.build().seam == "throttle" and not any(system.throttle for system in aimed):
             where = f"estate.systems.{self.on}.throttle" if self.on in systems else "estate.systems"
             raise Wrong(("on",), f"{self.on} has no throttle to cut; give it one in {where}")
-        self._check_window(duration_s)
-        try:
-            self.injection(duration_s)
-        except ChaosError as error:
-            raise Wrong((), str(error)) from None
 
     def can_be_met(
         self, systems: Mapping[str, SystemChoice], flows: Collection[str], webhooks: Collection[str]
@@ -114,12 +125,42 @@ class ScheduleEntry(Value):
     def injection(self, duration_s: float) -> Injection:
         """Raises ChaosError where the parts do not go together."""
         start_s, stop_s = self.window_s(duration_s)
-        return Injection(
-            self.id,
-            self.build(),
-            Where(self.system, self.operation, self.order_ref, self.nth, self.changes_only),
-            When(start_s, stop_s, self.every, self.probability, self.limit),
+        return self._injection(When(start_s=start_s, stop_s=stop_s, **self._how_often))
+
+    def by_hand(self, systems: Mapping[str, SystemChoice]) -> Injection:
+        """As one that starts now, in mid-run, and heals after ``for`` seconds. Raises Wrong."""
+        if self.at != 0.0:
+            raise Wrong(("at",), f"an injection by hand starts now; leave it out, got {shown(self.at)}")
+        if isinstance(self.lasts, str) or self.lasts == 0:
+            raise Wrong(("for",), f"must be seconds above 0, got {shown(self.lasts)}")
+        self._check_place(systems)
+        try:
+            return self._injection(When(ttl_s=self.lasts, **self._how_often))
+        except ChaosError as error:
+            raise Wrong((), str(error)) from None
+
+    @property
+    def _how_often(self) -> dict[str, Any]:
+        return {
+            "every": self.every,
+            "probability": self.probability,
+            "limit": self.limit,
+            "after": self.after,
+            "ramp_s": self.ramp_s,
+        }
+
+    def _injection(self, when: When) -> Injection:
+        where = Where(
+            self.system,
+            self.operation,
+            self.order_ref,
+            self.nth,
+            self.changes_only,
+            sku=self.sku,
+            client=self.client,
+            match=self.match,
         )
+        return Injection(self.id, self.build(), where, when)
 
     def _aimed(self, systems: Mapping[str, SystemChoice]) -> list[SystemChoice]:
         return list(systems.values()) if self.system == "*" else [systems[self.system]]
@@ -127,19 +168,12 @@ class ScheduleEntry(Value):
     def _check_operation(self, kinds: Collection[str]) -> None:
         """The name after the dot: an operation, a topic or a rule, as the fault's seam has it."""
         fault = self.build()
-        valid: Collection[str]
-        match fault.seam:
-            case "throttle":
-                raise Wrong(
-                    ("on",),
-                    f"{self.fault} acts on a system's throttle as a whole; write {self.system!r}, got {self.on!r}",
-                )
-            case "rule":
-                what, valid = "rule", {fault.rule}
-            case "delivery":
-                what, valid = "topic", {topic for kind in kinds for topic in catalogue.topics(kind)}
-            case _:
-                what, valid = "operation", {name for kind in kinds for name in catalogue.operations(kind)}
+        if fault.seam == "throttle":
+            raise Wrong(
+                ("on",),
+                f"{self.fault} acts on a system's throttle as a whole; write {self.system!r}, got {self.on!r}",
+            )
+        what, valid = names_for(fault, kinds)
         if self.operation not in valid:
             where = "any system" if self.system == "*" else self.system
             raise Wrong(("on",), unknown(f"{what} of {where}", self.operation, valid))
@@ -160,6 +194,19 @@ class ScheduleEntry(Value):
                 f"ends at {stop_s:g} s, after the workload ({duration_s:g} s), got {shown(self.lasts)}; "
                 "leave it out to last until everything is healed",
             )
+
+
+def names_for(fault: Fault | type[Fault], kinds: Collection[str]) -> tuple[str, Collection[str]]:
+    """What a fault's place can be narrowed to, in a word, and its names in systems of these kinds."""
+    match fault.seam:
+        case "rule":
+            return "rule", {fault.rule}
+        case "delivery":
+            return "topic", {topic for kind in kinds for topic in catalogue.topics(kind)}
+        case "throttle":
+            return "operation", set()
+        case _:
+            return "operation", {name for kind in kinds for name in catalogue.operations(kind)}
 
 
 def _seconds(moment: float | str, duration_s: float) -> float:

@@ -345,6 +345,7 @@ class Estate:
         operation: str | None = None,
         call_id: str | None = None,
         detail: str | None = None,
+        by_hand: bool = False,
     ) -> None:
         """One line of the fault log."""
         self.writer.fault(
@@ -357,6 +358,7 @@ class Estate:
                 operation=operation,
                 call_id=call_id,
                 detail=detail,
+                by_hand=by_hand,
             )
         )
 

@@ -166,7 +166,8 @@ def _injections(history: History) -> tuple[InjectionResult, ...]:
         row["injection"]: row
         for row in history.rows(
             "SELECT injection, any_value(fault) AS fault, any_value(system) AS system, "
-            "count(*) FILTER (WHERE mark = 'armed') AS armed, count(*) FILTER (WHERE mark = 'fired') AS fired "
+            "count(*) FILTER (WHERE mark = 'armed') AS armed, count(*) FILTER (WHERE mark = 'fired') AS fired, "
+            "bool_or(by_hand) AS by_hand "
             "FROM faults GROUP BY injection ORDER BY injection"
         )
     }
@@ -181,6 +182,7 @@ def _injections(history: History) -> tuple[InjectionResult, ...]:
                 where=_where(plan.get("where") or log.get("system")),
                 armed=int(log.get("armed", 0)),
                 fired=int(log.get("fired", 0)),
+                by_hand=bool(log.get("by_hand", False)),
             )
         )
     return tuple(found)

@@ -137,6 +137,8 @@ class InjectionResult:
     where: str
     armed: int
     fired: int
+    by_hand: bool = False
+    """From the command line in mid-run: it may stay without effect."""
 
     def document(self) -> dict[str, Any]:
         return {
@@ -145,6 +147,7 @@ class InjectionResult:
             "where": self.where,
             "armed": self.armed,
             "fired": self.fired,
+            "by_hand": self.by_hand,
         }
 
 

@@ -107,6 +107,7 @@ class Room:
         operation: str | None = None,
         call_id: str | None = None,
         detail: str | None = None,
+        by_hand: bool = False,
     ) -> None:
         assert system == "erp"
         self.marks.append((mark, injection, call_id or detail))

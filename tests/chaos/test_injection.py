@@ -13,6 +13,7 @@ from peakproof.chaos.fault import Call, Outgoing
 from peakproof.chaos.faults.drop_delivery import DropDelivery
 from peakproof.chaos.faults.lost_reply import LostReply
 from peakproof.chaos.faults.outage import Outage
+from peakproof.chaos.faults.rejected_later import RejectedLater
 from peakproof.chaos.faults.throttle_cut import ThrottleCut
 from peakproof.chaos.injection import Injection, Trigger, When, Where
 
@@ -36,6 +37,10 @@ BULK = replace(
     subject="sut",
     order_ref=None,
     subjects=(("21731", 1), ("22086", 4), ("85123A", 1)),
+)
+ORDER = replace(
+    CALL,
+    body=b'{"currency":"JPY","priority":5,"gift":true,"ship_to":null,"lines":[{"sku":"21731"},{"sku":"22086"}]}',
 )
 EVENT = Outgoing("erp", "sales_order.posted", "erp-evt-1", "web-000001", attempt=1, body=b"")
 
@@ -65,6 +70,25 @@ def trigger(where: Where | None = None, when: When | None = None, seed: int = 1)
         pytest.param(Where(order_ref="99999"), BULK, False, id="no item of a bulk call"),
         pytest.param(Where(nth=4), BULK, True, id="an item's fourth attempt"),
         pytest.param(Where(order_ref="21731", nth=4), BULK, False, id="the fourth attempt is another item's"),
+        pytest.param(Where(sku="22086"), replace(CALL, sku="22086"), True, id="its SKU"),
+        pytest.param(Where(sku="22086"), CALL, False, id="no SKU"),
+        pytest.param(Where(sku="22086"), BULK, True, id="a SKU of a bulk call"),
+        pytest.param(Where(sku="22086", nth=4), BULK, True, id="a SKU's fourth attempt"),
+        pytest.param(Where(sku="99999"), BULK, False, id="no SKU of a bulk call"),
+        pytest.param(Where(client="sut-erp"), replace(CALL, client="sut-erp"), True, id="its client"),
+        pytest.param(Where(client="sut-erp"), CALL, False, id="a caller without a token"),
+        pytest.param(Where(match={"currency": "JPY"}), ORDER, True, id="its body"),
+        pytest.param(Where(match={"currency": "EUR"}), ORDER, False, id="another body"),
+        pytest.param(Where(match={"lines.sku": "22086"}), ORDER, True, id="an entry of a list in it"),
+        pytest.param(Where(match={"lines.sku": 22086}), ORDER, True, id="a number that travels as text"),
+        pytest.param(
+            Where(match={"currency": "JPY", "priority": 9}), ORDER, False, id="all values must hold"
+        ),
+        pytest.param(Where(match={"gift": True}), ORDER, True, id="truth"),
+        pytest.param(Where(match={"gift": 1}), ORDER, False, id="truth is no number"),
+        pytest.param(Where(match={"ship_to": None}), ORDER, True, id="null"),
+        pytest.param(Where(match={"coupon": None}), ORDER, False, id="what is missing is not null"),
+        pytest.param(Where(match={"currency": "JPY"}), CALL, False, id="no body"),
     ],
 )
 def test_where(where: Where, call: Call, acts: bool) -> None:
@@ -81,6 +105,34 @@ def test_a_lost_reply_spares_reads_unless_told_otherwise() -> None:
 def test_every_third_match() -> None:
     every = trigger(when=When(every=3))
     assert [every.acts_on(CALL) for _ in range(7)] == [False, False, True, False, False, True, False]
+
+
+def test_the_first_matches_may_pass() -> None:
+    patient = trigger(when=When(after=2, limit=3))
+    assert [patient.acts_on(CALL) for _ in range(6)] == [False, False, True, True, True, False]
+    both = trigger(when=When(after=1, every=2))
+    assert [both.acts_on(CALL) for _ in range(6)] == [False, False, True, False, True, False]
+
+
+def test_only_what_matches_is_counted() -> None:
+    patient = trigger(Where(operation="create_sales_order"), When(after=1))
+    assert not patient.acts_on(replace(CALL, operation="create_invoice"))
+    assert [patient.acts_on(CALL) for _ in range(2)] == [False, True]
+
+
+def test_a_ramp_only_adds_calls_to_those_that_it_has_met() -> None:
+    """The rolls are keyed and do not change; time moves the bar."""
+    calls = [replace(CALL, subject=f"web-{n:06d}") for n in range(400)]
+    met: list[set[str]] = []
+    for armed_for_s in (0.0, 5.0, 10.0, 20.0, 30.0):
+        ramp = trigger(when=When(probability=0.8, ramp_s=20))
+        ramp.armed_for_s = armed_for_s
+        met.append({call.subject for call in calls if ramp.acts_on(call)})
+    assert [len(one) for one in met[:1]] == [0]
+    assert met[0] < met[1] < met[2] < met[3] == met[4]
+    assert 50 < len(met[1]) < 110
+    steady = trigger(when=When(probability=0.8))
+    assert met[4] == {call.subject for call in calls if steady.acts_on(call)}
 
 
 def test_a_limit_ends_it() -> None:
@@ -142,6 +194,18 @@ def test_deliveries_are_told_apart_by_topic_subject_occurrence_and_attempt() -> 
     assert len({chancy.acts_on_delivery(replace(EVENT, event_id=f"erp-evt-{n}")) for n in range(20)}) == 1
 
 
+def test_a_delivery_is_known_by_its_sku_and_its_body() -> None:
+    stock = replace(EVENT, subject="22086", body=b'{"type":"stock.changed","data":{"location":"north"}}')
+
+    def acts(where: Where) -> bool:
+        return Trigger(Injection("d", DropDelivery(), where), 0, seed=1).acts_on_delivery(stock)
+
+    assert acts(Where(sku="22086"))
+    assert not acts(Where(sku="21731"))
+    assert acts(Where(match={"data.location": "north"}))
+    assert not acts(Where(match={"data.location": "south"}))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -157,12 +221,39 @@ def test_deliveries_are_told_apart_by_topic_subject_occurrence_and_attempt() -> 
             lambda: When(every=2, probability=0.5),
             "when.every (2) and when.probability (0.5) exclude each other: choose one",
         ),
+        (lambda: When(after=-1), "when.after must be at least 0, got -1"),
+        (lambda: When(ramp_s=0), "when.ramp_s must be above 0, got 0"),
+        (lambda: When(ttl_s=-5), "when.ttl_s must be above 0, got -5"),
+        (
+            lambda: When(stop_s=5, ttl_s=5),
+            "when.stop_s (5) and when.ttl_s (5) exclude each other: choose one",
+        ),
+        (
+            lambda: When(every=2, ramp_s=5),
+            "when.every (2) and when.ramp_s (5) exclude each other: choose one",
+        ),
+        (
+            lambda: Where(match={"lines..sku": 1}),
+            "where.match: must be a path of keys like lines.sku, got 'lines..sku'",
+        ),
+        (
+            lambda: Where(match={"lines": []}),
+            "where.match.lines must be a number, text, truth or null, got []",
+        ),
+        (
+            lambda: Injection("d", DropDelivery(), Where(client="sut-erp")),
+            "injection 'd': drop-delivery acts on no calls: where.client cannot match",
+        ),
+        (
+            lambda: Injection("r", RejectedLater(), Where(match={"currency": "JPY"})),
+            "injection 'r': rejected-later sees no body: where.match cannot match",
+        ),
         (lambda: Injection("", Outage()), "an injection needs an id, got ''"),
         (
             lambda: Injection("cut", ThrottleCut(), Where("erp", operation="create_invoice")),
             (
                 "injection 'cut': throttle-cut changes a system's throttle as a whole; "
-                "only where.system, when.start_s and when.stop_s apply"
+                "only where.system, when.start_s, when.stop_s and when.ttl_s apply"
             ),
         ),
     ],

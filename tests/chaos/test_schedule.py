@@ -35,6 +35,8 @@ class Log:
     def __init__(self) -> None:
         self.lines: list[tuple[str, str, str]] = []
         self.details: list[str | None] = []
+        self.by_hand: set[str] = set()
+        """Injections that were marked so."""
 
     def __call__(
         self,
@@ -46,7 +48,10 @@ class Log:
         operation: str | None = None,
         call_id: str | None = None,
         detail: str | None = None,
+        by_hand: bool = False,
     ) -> None:
+        if by_hand:
+            self.by_hand.add(injection)
         self.lines.append((mark, injection, system))
         self.details.append(detail)
 
@@ -165,6 +170,141 @@ async def test_the_order_of_the_schedule_is_the_order_of_composition_whatever_th
     schedule.advance(5.0)
     await gates["erp"](CALL, face)
     assert [line[1] for line in log.lines if line[0] == "fired"] == ["outer", "inner"]
+
+
+# By hand
+
+
+async def test_one_added_by_hand_acts_at_once_and_heals_by_itself() -> None:
+    log = Log()
+    gates = gates_of(log)
+    schedule = Schedule([], gates, log, seed=1)
+    schedule.start(100.0)
+    name = schedule.new_id("erp", "outage")
+    schedule.add(Injection(name, Outage(), Where("erp"), When(ttl_s=5)), 130.0)
+    assert (await gates["erp"](CALL, face)).wire is not None
+    assert schedule.advance(130.0) == 135.0
+    (standing,) = schedule.status(131.5)
+    assert (standing.state, standing.fired, standing.left_s, standing.by_hand) == ("active", 1, 3.5, True)
+    assert schedule.advance(135.0) is None
+    assert gates["erp"].idle
+    assert schedule.status(136.0)[0].left_s is None
+    assert log.lines == [
+        ("armed", "erp-outage-1", "erp"),
+        ("fired", "erp-outage-1", "erp"),
+        ("healed", "erp-outage-1", "erp"),
+    ]
+    assert log.by_hand == {"erp-outage-1"}
+
+
+def test_one_can_be_added_before_the_workload_starts() -> None:
+    log = Log()
+    gates = gates_of(log)
+    planned = Injection("later", Outage(), Where("wms"), When(start_s=2))
+    schedule = Schedule([planned], gates, log, seed=1)
+    schedule.add(Injection("now", Outage(), Where("erp"), When(ttl_s=1)), 10.0)
+    assert not gates["erp"].idle
+    assert schedule.advance(10.5) == 11.0
+    assert schedule.start(11.0) == 13.0
+    assert gates["erp"].idle
+    assert [(one.wait_s, one.state) for one in schedule.status(12.0)] == [(1.0, "waiting"), (None, "healed")]
+
+
+async def test_those_added_by_hand_are_inside_of_the_planned_ones_in_order_of_arrival() -> None:
+    log = Log()
+    gates = gates_of(log)
+    planned = [
+        Injection("first", Latency(), Where("erp"), When(start_s=9)),
+        Injection("second", Latency(), Where("erp")),
+    ]
+    schedule = Schedule(planned, gates, log, seed=1)
+    schedule.start(0.0)
+    schedule.add(Injection("third", Latency(), Where("erp")), 1.0)
+    schedule.add(Injection("fourth", Latency(), Where("erp")), 2.0)
+    schedule.advance(9.0)
+    await gates["erp"](CALL, face)
+    fired = [line[1] for line in log.lines if line[0] == "fired"]
+    assert fired == ["first", "second", "third", "fourth"]
+
+
+def test_ids_are_numbered_by_system_and_fault() -> None:
+    log = Log()
+    schedule = Schedule([Injection("erp-outage-1", Outage(), Where("erp"))], gates_of(log), log, seed=1)
+    assert schedule.new_id("erp", "outage") == "erp-outage-2"
+    assert schedule.new_id("*", "outage") == "all-outage-1"
+
+
+def test_healing_one_leaves_the_others_and_says_what_never_fired() -> None:
+    log = Log()
+    gates = gates_of(log)
+    schedule = Schedule(
+        [Injection("a", Outage(), Where("erp")), Injection("b", Outage(), Where("wms"), When(start_s=60))],
+        gates,
+        log,
+        seed=1,
+    )
+    schedule.start(0.0)
+    schedule.add(Injection("c", Outage(), Where("wms")), 1.0)
+    schedule.heal("c")
+    schedule.heal("c")
+    schedule.heal("b")
+    assert schedule.advance(70.0) is None
+    assert gates["wms"].idle
+    assert not gates["erp"].idle
+    schedule.heal_all(80.0)
+    assert log.lines == [
+        ("armed", "a", "erp"),
+        ("armed", "c", "wms"),
+        ("healed", "c", "wms"),
+        ("never_fired", "c", "wms"),
+        ("never_fired", "b", "wms"),
+        ("healed", "a", "erp"),
+        ("never_fired", "a", "erp"),
+    ]
+    assert log.details[4] == "never armed: called off by hand"
+
+
+def test_healing_what_acts_spares_what_is_to_come() -> None:
+    log = Log()
+    gates = gates_of(log)
+    schedule = Schedule(
+        [Injection("a", Outage(), Where("erp")), Injection("b", Outage(), Where("wms"), When(start_s=5))],
+        gates,
+        log,
+        seed=1,
+    )
+    schedule.start(0.0)
+    assert schedule.heal_active() == ["a"]
+    assert gates["erp"].idle
+    schedule.advance(5.0)
+    assert not gates["wms"].idle
+
+
+def test_what_cannot_be_added_or_healed_is_refused() -> None:
+    log = Log()
+    schedule = Schedule([], gates_of(log), log, seed=1)
+    schedule.add(Injection("erp-outage-1", Outage(), Where("erp")), 0.0)
+    with pytest.raises(ChaosError, match="injection id 'erp-outage-1' is used twice"):
+        schedule.add(Injection("erp-outage-1", Outage(), Where("erp")), 0.0)
+    with pytest.raises(ChaosError, match=r"starts now: give when\.ttl_s, not start_s and stop_s"):
+        schedule.add(Injection("b", Outage(), Where("erp"), When(start_s=3)), 0.0)
+    with pytest.raises(ChaosError, match="unknown injection 'erp-outage'; did you mean 'erp-outage-1'"):
+        schedule.heal("erp-outage")
+    schedule.heal_all(1.0)
+    with pytest.raises(ChaosError, match="this run takes no more faults"):
+        schedule.add(Injection("c", Outage(), Where("erp")), 2.0)
+
+
+def test_a_ramp_is_brought_up_to_date_until_it_is_up() -> None:
+    log = Log()
+    gates = gates_of(log)
+    schedule = Schedule(
+        [Injection("ramp", Latency(), Where("erp"), When(start_s=10, ramp_s=20))], gates, log, seed=1
+    )
+    assert schedule.start(0.0) == 10.0
+    assert schedule.advance(10.0) == pytest.approx(10.1)
+    assert schedule.advance(29.95) == pytest.approx(30.05)
+    assert schedule.advance(30.05) is None
 
 
 def test_a_cut_over_all_systems_is_armed_where_there_is_a_throttle() -> None:

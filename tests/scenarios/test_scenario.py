@@ -20,7 +20,10 @@ from peakproof.loadtests.plan import (
 from peakproof.scenarios import catalogue
 from peakproof.scenarios.config import SutConfig
 from peakproof.scenarios.errors import ScenarioError
+from peakproof.scenarios.estate_choice import EstateChoice
 from peakproof.scenarios.scenario import Scenario
+from peakproof.scenarios.schedule_entry import ScheduleEntry
+from peakproof.scenarios.validation import Wrong
 from peakproof.simulators.estate import Estate
 from peakproof.simulators.registry import KINDS
 
@@ -247,3 +250,51 @@ def test_the_middlewares_own_key_is_good_at_every_system(tmp_path: Path) -> None
     for system in estate.systems.values():
         system.socket.close()
     writer.close()
+
+
+def test_an_entry_of_the_schedule_can_say_exactly_which_calls_and_when() -> None:
+    entry = ScheduleEntry.model_validate(
+        {
+            "id": "a",
+            "fault": "latency",
+            "on": "erp.create_sales_order",
+            "sku": "22086",
+            "client": "sut-erp",
+            "match": {"currency": "JPY"},
+            "after": 2,
+            "ramp_s": 5,
+            "at": "10%",
+        }
+    )
+    injection = entry.injection(40.0)
+    assert (injection.where.sku, injection.where.client) == ("22086", "sut-erp")
+    assert injection.where.match == {"currency": "JPY"}
+    assert (injection.when.start_s, injection.when.after, injection.when.ramp_s) == (4.0, 2, 5)
+
+
+def test_an_entry_by_hand_starts_now_and_heals_after_its_time() -> None:
+    systems = EstateChoice().standing
+    entry = ScheduleEntry.model_validate({"id": "a", "fault": "outage", "on": "erp", "for": 5})
+    when = entry.by_hand(systems).when
+    assert (when.start_s, when.stop_s, when.ttl_s) == (0.0, None, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "said"),
+    [
+        ({"on": "er"}, "on", "unknown system 'er'; did you mean 'erp'"),
+        (
+            {"on": "erp.creat_invoice"},
+            "on",
+            "unknown operation of erp 'creat_invoice'; did you mean 'create_invoice'",
+        ),
+        ({"at": 3}, "at", "an injection by hand starts now"),
+        ({"for": "30%"}, "for", "must be seconds above 0, got '30%'"),
+        ({"for": 0}, "for", "must be seconds above 0, got 0"),
+    ],
+)
+def test_an_entry_by_hand_that_cannot_be_is_refused(given: dict[str, object], key: str, said: str) -> None:
+    entry = ScheduleEntry.model_validate({"id": "a", "fault": "outage", "on": "erp", **given})
+    with pytest.raises(Wrong, match=said) as caught:
+        entry.by_hand(EstateChoice().standing)
+    assert caught.value.loc == (key,)

@@ -96,6 +96,10 @@ def refusal(tmp_path: Path, text: str) -> str:
         pytest.param("name: x\nschedule:\n  - { id: a, fault: outage, on: erp, probability: 0 }\n", ":3: schedule.a.probability: must be above 0, got 0", id="never"),
         pytest.param("name: x\nschedule:\n  - { id: a, fault: outage, on: erp, probability: 1.1 }\n", ":3: schedule.a.probability: must be at most 1, got 1.1", id="more than always"),
         pytest.param("name: x\nschedule:\n  - { id: a, fault: outage, on: erp, every: 3, probability: 0.5 }\n", ":3: schedule.a: when.every (3) and when.probability (0.5) exclude each other", id="two triggers that exclude each other"),
+        pytest.param("name: x\nschedule:\n  - { id: a, fault: outage, on: erp, after: -1 }\n", ":3: schedule.a.after: must be at least 0, got -1", id="after less than nothing"),
+        pytest.param("name: x\nschedule:\n  - { id: a, fault: outage, on: erp, ramp_s: 0 }\n", ":3: schedule.a.ramp_s: must be above 0, got 0", id="a ramp without length"),
+        pytest.param("name: x\nschedule:\n  - { id: a, fault: outage, on: erp, match: { lines: [] } }\n", ":3: schedule.a: where.match.lines must be a number, text, truth or null, got []", id="a list to match"),
+        pytest.param("name: x\nschedule:\n  - { id: a, fault: duplicate-delivery, on: erp, set: { copies: 0 } }\n", ":3: schedule.a.set: fault 'duplicate-delivery': copies must be from 2 to 100, got 0", id="no copies"),
         pytest.param("name: x\nschedule:\n  - { id: a, fault: outage, on: erp, limit: 0 }\n", ":3: schedule.a.limit: must be at least 1, got 0", id="no time at all"),
         # The file
         pytest.param("name: x\nname: y\n", ":2: key 'name' is given twice, first on line 1", id="a key twice"),

@@ -99,6 +99,11 @@ def test_an_injection_that_never_fired_is_named() -> None:
     assert reason == "injection i2 (lost-reply on payments) never fired"
 
 
+def test_one_by_hand_that_never_fired_takes_nothing_from_the_verdict() -> None:
+    by_hand = InjectionResult("erp-outage-1", "outage", "erp", armed=1, fired=0, by_hand=True)
+    assert reasons(SOUND, [accepted()], FIRED, by_hand) == ()
+
+
 def test_an_injection_that_was_never_armed_is_named() -> None:
     (reason,) = reasons(SOUND, [accepted()], InjectionResult("i2", "outage", "erp", armed=0, fired=0))
     assert "was never armed" in reason
