@@ -112,12 +112,18 @@ class Injection:
     def __post_init__(self) -> None:
         if not self.id:
             raise ChaosError("an injection needs an id, got ''")
-        if self.fault.seam == "throttle" and not self._is_whole_system():
+        seam = self.fault.seam
+        if seam in ("throttle", "process") and not (self._is_about_the_whole_system and self._is_always):
+            what = "a system's throttle" if seam == "throttle" else "a process"
             raise ChaosError(
-                f"injection {self.id!r}: {self.fault_name} changes a system's throttle as a whole; "
+                f"injection {self.id!r}: {self.fault_name} changes {what} as a whole; "
                 "only where.system, when.start_s, when.stop_s and when.ttl_s apply"
             )
-        seam = self.fault.seam
+        if seam == "connection" and not self._is_about_the_whole_system:
+            raise ChaosError(
+                f"injection {self.id!r}: {self.fault_name} meets callers before they have asked anything; "
+                "of where only system applies"
+            )
         if self.where.client is not None and seam in ("delivery", "rule"):
             raise ChaosError(
                 f"injection {self.id!r}: {self.fault_name} acts on no calls: where.client cannot match"
@@ -139,12 +145,16 @@ class Injection:
             return self.where.changes_only
         return bool(getattr(self.fault, "changes_only", False))
 
-    def _is_whole_system(self) -> bool:
-        where, when = self.where, self.when
+    @property
+    def _is_about_the_whole_system(self) -> bool:
+        where = self.where
         named = (where.operation, where.order_ref, where.nth, where.changes_only, where.sku, where.client)
-        counted = (when.every, when.limit, when.ramp_s)
-        nothing_else = not where.match and not when.after and when.probability == 1
-        return nothing_else and all(part is None for part in (*named, *counted))
+        return not where.match and all(part is None for part in named)
+
+    @property
+    def _is_always(self) -> bool:
+        when = self.when
+        return (when.every, when.limit, when.ramp_s, when.after, when.probability) == (None, None, None, 0, 1)
 
 
 class Trigger:
@@ -205,6 +215,8 @@ class Trigger:
         """Decide for one attempt to hand an event over; its copies share the decision."""
         where = self.injection.where
         if where.operation is not None and where.operation != outgoing.topic:
+            return False
+        if where.client is not None:
             return False
         if any(one is not None and one != outgoing.subject for one in (where.order_ref, where.sku)):
             return False

@@ -16,6 +16,13 @@ from .estate_choice import SystemChoice
 from .flows import calls
 from .validation import Flag, Number, SomeSeconds, Value, Whole, Wrong, shown
 
+WHOLE_SYSTEMS = {
+    "throttle": "a system's throttle",
+    "connection": "a system's connections",
+    "process": "a process",
+}
+"""Seams that know no single operation, and what they act on."""
+
 PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 
 
@@ -168,10 +175,10 @@ class ScheduleEntry(Value):
     def _check_operation(self, kinds: Collection[str]) -> None:
         """The name after the dot: an operation, a topic or a rule, as the fault's seam has it."""
         fault = self.build()
-        if fault.seam == "throttle":
+        if fault.seam in WHOLE_SYSTEMS:
             raise Wrong(
                 ("on",),
-                f"{self.fault} acts on a system's throttle as a whole; write {self.system!r}, got {self.on!r}",
+                f"{self.fault} acts on {WHOLE_SYSTEMS[fault.seam]} as a whole; write {self.system!r}, got {self.on!r}",
             )
         what, valid = names_for(fault, kinds)
         if self.operation not in valid:
@@ -203,10 +210,15 @@ def names_for(fault: Fault | type[Fault], kinds: Collection[str]) -> tuple[str, 
             return "rule", {fault.rule}
         case "delivery":
             return "topic", {topic for kind in kinds for topic in catalogue.topics(kind)}
-        case "throttle":
-            return "operation", set()
-        case _:
+        case "document":
+            operations = {name for kind in kinds for name in catalogue.operations(kind)}
+            return "operation or topic", operations | {
+                topic for kind in kinds for topic in catalogue.topics(kind)
+            }
+        case "call":
             return "operation", {name for kind in kinds for name in catalogue.operations(kind)}
+        case _:
+            return "operation", set()
 
 
 def _seconds(moment: float | str, duration_s: float) -> float:
