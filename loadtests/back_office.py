@@ -73,13 +73,19 @@ def receipts(plan: Plan) -> list[Receipt]:
     ]
 
 
-def price_changes(plan: Plan) -> list[PriceChange]:
-    """Black Friday markdowns of 5 to 30 %; half hold at once, half later, and some SKUs change twice."""
+def price_changes(plan: Plan, wanted_number: int | None = None) -> list[PriceChange]:
+    """Black Friday markdowns of 5 to 30 %; half hold at once, half later, and some SKUs change twice.
+
+    ``wanted_number`` SKUs change; unless said, one for ten orders.
+    """
     dice = Dice(plan.seed)
     wanted = demand(plan.orders)
     popular = sorted(wanted, key=lambda sku: (-wanted[sku] * dice.roll("markdown", sku), sku))
     made = []
-    for sku in popular[: max(6, round(len(plan.orders) * PRICE_CHANGES_PER_ORDER))]:
+    number = wanted_number
+    if number is None:
+        number = max(6, round(len(plan.orders) * PRICE_CHANGES_PER_ORDER))
+    for sku in popular[:number]:
         currencies = sorted(plan.prices[sku])
         currency = currencies[int(dice.roll("currency", sku) * len(currencies))]
         at_s = plan.duration_s * dice.between(0.05, 0.7, "repriced", sku)

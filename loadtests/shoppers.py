@@ -19,8 +19,8 @@ from .currency import MINOR_UNIT, PER_GBP, exchange
 from .people import People
 from .plan import Channel, Item, PlaceOrder, Plan, PlannedLine, RequestCancellation, RequestReturn
 from .profile import Profile
-from .stock import Basket, hot_skus
-from .trace import Trace, TraceOrder
+from .stock import Basket, demand, hot_skus
+from .trace import Trace, TraceLine, TraceOrder
 
 DEFAULT_CHANNELS = (
     Channel("web", "GBP", share=0.6, also_currency="JPY"),
@@ -77,6 +77,20 @@ RETURN_REASONS = ("damaged", "not_as_described", "unwanted", "wrong_item", "arri
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How shoppers and the back office differ from what was measured; None is as measured.
+
+    ``cancelled_share`` and ``returned_share`` are parts of the orders, ``repriced`` counts price changes, and
+    ``rush_share`` is the part of the orders that also want one unit of the day's most wanted article.
+    """
+
+    cancelled_share: float | None = None
+    returned_share: float | None = None
+    repriced: int | None = None
+    rush_share: float = 0.0
+
+
 def plan(
     trace: Trace,
     profile: Profile,
@@ -86,6 +100,7 @@ def plan(
     volume: float = 1.0,
     channels: Sequence[Channel] = DEFAULT_CHANNELS,
     locations: Sequence[str] = DEFAULT_LOCATIONS,
+    habits: Habits | None = None,
 ) -> Plan:
     """Everything that happens in a run of ``duration_s`` seconds; the same arguments give an equal plan.
 
@@ -94,8 +109,11 @@ def plan(
     """
     _check(channels, locations)
     dice = Dice(seed)
+    habits = habits or Habits()
     clerk = _Clerk(People(seed), dice)
-    arriving = arrivals(trace, profile, duration_s=duration_s, volume=volume, seed=seed)
+    arriving = _rushing(
+        arrivals(trace, profile, duration_s=duration_s, volume=volume, seed=seed), habits.rush_share, dice
+    )
     hot = hot_skus(arrival.order for arrival in arriving)
     written = [
         clerk.order(arrival, f"{channel}-{number:06d}", channel, currency)
@@ -120,16 +138,16 @@ def plan(
     if len(calm) * 4 < len(orders):
         calm = orders
     returnable = _draw_in_every_currency(calm, dice)
-    cancellations = _cancellations(returnable, len(orders), duration_s, dice)
+    cancellations = _cancellations(returnable, len(orders), duration_s, dice, habits.cancelled_share)
     cancelled = {request.order_ref for request in cancellations}
     kept = [order for order in returnable if order.order_ref not in cancelled]
     items: list[Item] = [
         *orders,
         *cancellations,
-        *_returns(kept, len(orders), before_run, duration_s, dice),
+        *_returns(kept, len(orders), before_run, duration_s, dice, habits.returned_share),
         *back_office.receipts(shopping),
         *back_office.corrections(shopping, trace.corrections),
-        *back_office.price_changes(shopping),
+        *back_office.price_changes(shopping, habits.repriced),
     ]
     return replace(shopping, items=tuple(sorted(items, key=lambda item: item.at_s)))
 
@@ -280,12 +298,37 @@ def _draw_in_every_currency(orders: Sequence[PlaceOrder], dice: Dice) -> list[Pl
     return sorted(lucky, key=lambda order: first_of[order.currency] != order.order_ref)
 
 
-def _number_undone(orders: int, share: float) -> int:
-    return max(min(AT_LEAST, orders // 4), round(orders * UNDONE_PER_ORDER * share))
+def _rushing(arriving: Sequence[Arrival], share: float, dice: Dice) -> list[Arrival]:
+    """Part of the orders also want one unit of the article that most units are wanted of."""
+    wanted = demand(arrival.order for arrival in arriving)
+    if not share or not wanted:
+        return list(arriving)
+    favourite = max(sorted(wanted), key=lambda sku: wanted[sku])
+    price = next(
+        line.unit_price for arrival in arriving for line in arrival.order.lines if line.sku == favourite
+    )
+    one = TraceLine(favourite, 1, price)
+    return [
+        replace(arrival, order=replace(arrival.order, lines=(*arrival.order.lines, one)))
+        if dice.chance(share, "rush", arrival.order.order_id, arrival.copy)
+        and all(line.sku != favourite for line in arrival.order.lines)
+        else arrival
+        for arrival in arriving
+    ]
+
+
+def _number_undone(orders: int, measured_share: float, wanted_share: float | None) -> int:
+    if wanted_share is not None:
+        return round(orders * wanted_share)
+    return max(min(AT_LEAST, orders // 4), round(orders * UNDONE_PER_ORDER * measured_share))
 
 
 def _cancellations(
-    candidates: Sequence[PlaceOrder], orders: int, duration_s: float, dice: Dice
+    candidates: Sequence[PlaceOrder],
+    orders: int,
+    duration_s: float,
+    dice: Dice,
+    wanted_share: float | None,
 ) -> list[RequestCancellation]:
     """Half soon after the order, which should win; half when picking begins, which is a race.
 
@@ -294,7 +337,7 @@ def _cancellations(
     fastest, slowest = CANCELLATION_LAG_MIN
     made = []
     last_first = list(reversed(candidates))
-    for number, order in enumerate(last_first[: _number_undone(orders, WITHIN_A_DAY)]):
+    for number, order in enumerate(last_first[: _number_undone(orders, WITHIN_A_DAY, wanted_share)]):
         ref = order.order_ref
         lag_min = exp(dice.between(log(fastest), log(slowest), "cancellation lag", ref))
         early = number % 2 == 0
@@ -311,10 +354,15 @@ def _cancellations(
 
 
 def _returns(
-    kept: Sequence[PlaceOrder], orders: int, before_run: Sequence[PlaceOrder], duration_s: float, dice: Dice
+    kept: Sequence[PlaceOrder],
+    orders: int,
+    before_run: Sequence[PlaceOrder],
+    duration_s: float,
+    dice: Dice,
+    wanted_share: float | None,
 ) -> list[RequestReturn]:
     """Part returns, some orders twice, every currency among them, and one of an order from before the run."""
-    wanted = _number_undone(orders, 1 - WITHIN_A_DAY)
+    wanted = _number_undone(orders, 1 - WITHIN_A_DAY, wanted_share)
     by_ref = {order.order_ref: order for order in kept[: max(0, wanted - RETURNED_TWICE - 1)]}
     made = [_return(order, 1, {}, duration_s, dice) for order in by_ref.values()]
     twice = [request for request in made if _left(by_ref[request.order_ref], request)][:RETURNED_TWICE]

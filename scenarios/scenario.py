@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -28,7 +28,7 @@ from ..loadtests.plan import (
     RequestReturn,
 )
 from ..loadtests.profile import Profile
-from ..loadtests.shoppers import DEFAULT_LOCATIONS, plan
+from ..loadtests.shoppers import DEFAULT_LOCATIONS, Habits, plan
 from ..loadtests.trace import Trace
 from ..simulators.estate import EstateSettings
 from ..simulators.kit.events import LADDER_S, DeliverySettings
@@ -75,6 +75,14 @@ class Workload(Value):
     returns: Flag = True
     back_office: Flag = True
     """Receipts, counts, damages and price changes."""
+    cancelled_share: Annotated[Number, Field(ge=0, le=1)] | None = None
+    """Part of the orders that shoppers wish to cancel, half of them just when picking begins; else as measured."""
+    returned_share: Annotated[Number, Field(ge=0, le=1)] | None = None
+    """Part of the orders of which something comes back; else as measured."""
+    repriced: Annotated[Whole, Field(ge=0)] | None = None
+    """So many articles change their price; else one for ten orders."""
+    rush_share: Annotated[Number, Field(ge=0, le=1)] = 0.0
+    """Part of the orders that also want one unit of the day's most wanted article, on every channel."""
     unknown_items: Annotated[Whole, Field(ge=0)] = 0
     """So many SKUs that are missing from the ERP's item master: each costs one order a rejection for good."""
     only: tuple[str, ...] = ()
@@ -143,6 +151,8 @@ class Scenario(Value):
     schedule: tuple[ScheduleEntry, ...] = ()
     settle: Settle = Field(default_factory=Settle)
     deliveries: Deliveries = Field(default_factory=Deliveries)
+    suites: tuple[Literal["standard"], ...] = ()
+    """The suites that it belongs to, besides ``full``, which every scenario of the library does."""
     objectives: dict[str, Any] = Field(default_factory=dict)
     """Thresholds of the user's own on key figures."""
 
@@ -329,6 +339,12 @@ class Scenario(Value):
                 volume=volume,
                 channels=self.channels,
                 locations=self._locations,
+                habits=Habits(
+                    workload.cancelled_share,
+                    workload.returned_share,
+                    workload.repriced,
+                    workload.rush_share,
+                ),
             )
         except ValueError as error:
             raise ScenarioError(f"workload: {error}") from None

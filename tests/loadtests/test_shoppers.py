@@ -22,7 +22,7 @@ from peakproof.loadtests.plan import (
     RequestReturn,
 )
 from peakproof.loadtests.profile import Profile
-from peakproof.loadtests.shoppers import plan
+from peakproof.loadtests.shoppers import Habits, plan
 from peakproof.loadtests.stock import demand, hot_skus, opening_stock
 from peakproof.loadtests.trace import Trace
 
@@ -306,3 +306,29 @@ def test_one_channel_and_one_location_are_enough() -> None:
     made = a_plan(channels=[Channel("shop", "GBP", 1)], locations=["here"])
     assert {order.currency for order in made.orders} == {"GBP"}
     assert all(set(parts) == {"here"} for parts in opening_stock(made).values())
+
+
+def test_habits_say_how_much_is_cancelled_and_sent_back() -> None:
+    made = a_plan(habits=Habits(cancelled_share=0.2, returned_share=0.1))
+    assert len(cancellations(made)) == round(0.2 * len(made.orders))
+    assert len(returns(made)) == round(0.1 * len(made.orders))
+    nothing = a_plan(habits=Habits(cancelled_share=0.0, returned_share=0.0))
+    assert cancellations(nothing) == []
+    assert {request.order_ref for request in returns(nothing)} <= {
+        order.order_ref for order in nothing.before_run
+    }
+
+
+def test_a_rush_is_for_one_article_on_every_channel() -> None:
+    usual, rush = a_plan(), a_plan(habits=Habits(rush_share=0.6))
+    more = demand(rush.orders) - demand(usual.orders)
+    (favourite,) = more
+    takers = [order for order in rush.orders if any(line.sku == favourite for line in order.lines)]
+    assert len(takers) > 0.5 * len(rush.orders)
+    assert {order.channel for order in takers} == {"web", "bazaar"}
+    assert favourite in hot_skus(rush.orders)
+
+
+def test_a_price_storm_has_as_many_changes_as_it_says() -> None:
+    made = a_plan(habits=Habits(repriced=300))
+    assert len({item.sku for item in made.items if isinstance(item, PriceChange)}) == 300
