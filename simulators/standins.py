@@ -10,6 +10,7 @@ from typing import Any
 
 from ..history.clock import from_rfc3339
 from .erp.documents import CreditLine
+from .erp.ledger import ADJUSTING_CAUSES
 from .estate import Estate
 from .kit.ledger import Event
 from .kit.money import ZERO
@@ -20,7 +21,6 @@ Step = Callable[[Event], None]
 
 AFTER_S = 5.0
 """Nominal seconds between an event and what a stand-in does about it."""
-ADJUSTING_CAUSES = ("receipt", "count", "damage")
 
 
 class StandIns:

@@ -6,6 +6,7 @@ EFFECTS = {
     "sales_order_updated": "A received or rejected sales order was corrected.",
     "sales_order_posted": "A sales order was posted to the books.",
     "sales_order_rejected": "A received sales order was refused at posting; `cause` says why, `permanent` whether for good.",
+    "sales_order_resubmitted": "A rejected sales order waits for its posting again.",
     "sales_order_cancelled": "A sales order was cancelled as a whole.",
     "sales_order_lines_cancelled": "Some lines of a sales order were cancelled.",
     "invoice_received": "An invoice was accepted for posting.",

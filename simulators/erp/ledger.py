@@ -22,7 +22,7 @@ from ..kit.orders import (
     plain,
     short,
 )
-from ..kit.refusal import DUPLICATE_REFERENCE, NOT_FOUND
+from ..kit.refusal import DUPLICATE_REFERENCE, INVALID, NOT_FOUND
 from .documents import (
     BookStock,
     CreditLine,
@@ -66,6 +66,7 @@ Invoicing what is invoiced already stands here on purpose: an ERP takes a second
 """
 
 ADJUSTING_CAUSES = ("receipt", "count", "damage")
+"""Changes of the stock that no invoice or credit memo tells of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,8 @@ class ErpLedger(Ledger):
                     f"a sales order that is {order.status} can no longer be corrected"
                 )
             )
+        if lines is not None and order.cancelled_lines:
+            raise ORDER_CANCELLED.because("some lines are cancelled, so the lines can no longer be corrected")
         wanted = OrderContent(
             order_ref=order.order_ref,
             currency=order.currency,
@@ -228,6 +231,12 @@ class ErpLedger(Ledger):
         order.rejection, order.rejected_for_good = None, False
         order.job_id = self._new_job("sales_order", order.sales_order_id, order.order_ref).job_id
         self._changed(order)
+        self.effect(
+            "sales_order_resubmitted",
+            order_ref=order.order_ref,
+            document_id=order.sales_order_id,
+            status=order.status,
+        )
         self._queue_posting(order)
         return self.job(order.job_id)
 
@@ -237,20 +246,22 @@ class ErpLedger(Ledger):
             raise ORDER_CANCELLED.because(f"sales order {order.sales_order_id} is cancelled already")
         open_units = self._open_units(order)
         if lines is None:
-            lines = tuple(LineQuantity(line_id, units) for line_id, units in open_units.items() if units)
+            lines = tuple(LineQuantity(line_id, units) for line_id, units in open_units.items() if units > 0)
             if not lines:
                 raise ORDER_INVOICED.because(f"everything of sales order {order.sales_order_id} is invoiced")
             open_units = dict.fromkeys(open_units, 0)
         else:
+            _check_units(lines)
             for line in lines:
                 self._check_open(order, line, open_units)
                 open_units[line.line_id] -= line.quantity
         order.cancelled_lines += lines
-        whole = not any(open_units.values()) and not order.invoiced_lines
+        rest = any(units > 0 for units in open_units.values())
+        whole = not rest and not order.invoiced_lines
         if whole:
             self._move(order, "cancel")
             self._settle_job(order.job_id, "failed", "cancelled")
-        elif not any(open_units.values()) and order.status == "partially_invoiced":
+        elif not rest and order.status == "partially_invoiced":
             self._move(order, "invoice_rest")
         self._changed(order)
         self.effect(
@@ -293,6 +304,7 @@ class ErpLedger(Ledger):
             raise ORDER_CANCELLED.because(f"sales order {order.sales_order_id} is cancelled")
         if order.status in ("received", "rejected"):
             raise NOT_POSTED.because(f"sales order {order.sales_order_id} is {order.status}")
+        _check_units(lines)
         self._check_money(order, currency, total, self._value(order, lines) + shipping)
         check_amount("shipping", shipping, currency)
         if self.settings.strict_references and any(
@@ -317,6 +329,7 @@ class ErpLedger(Ledger):
         if not invoiced:
             raise NOT_INVOICED.because(f"nothing of order {order_ref} has been invoiced")
         order = invoiced[0]
+        _check_units(lines)
         by_line = tuple(LineQuantity(line.line_id, line.quantity) for line in lines)
         self._check_money(order, currency, total, self._value(order, by_line))
         if self.settings.strict_references and any(
@@ -346,22 +359,20 @@ class ErpLedger(Ledger):
             lines=[(line.line_id, line.sku, line.quantity, None) for line in lines],
             status="received",
         )
-        self.later(self._document_delay_s(memo_id), self.post_credit_memo, memo_id)
+        self.later(self._document_delay_s(memo_id), self.post_credit_memo, memo_id, order.sales_order_id)
         return memo
 
-    def post_credit_memo(self, credit_memo_id: str) -> None:
-        """The ERP's own step: revenue is taken back and sellable goods return to the book stock."""
+    def post_credit_memo(self, credit_memo_id: str, sales_order_id: str) -> None:
+        """The ERP's own step: that order's revenue is taken back and sellable goods return to the book stock."""
         memo = self.credit_memos.get(credit_memo_id)
         if memo is None or memo.status != "received":
             return
         memo.status, memo.posted_at = "posted", rfc3339(self.now())
         self.credit_memos.changed(credit_memo_id, memo, self.now())
         self._settle_job(memo.job_id, "succeeded")
-        for order in self.orders.of_order(memo.order_ref):
-            if order.invoiced_lines:
-                order.credited_total += memo.total
-                self._changed(order)
-                break
+        order = self.order(sales_order_id)
+        order.credited_total += memo.total
+        self._changed(order)
         effect_id = self.effect(
             "credit_memo_posted",
             order_ref=memo.order_ref,
@@ -395,6 +406,10 @@ class ErpLedger(Ledger):
         """Correct the book stock for a receipt, a count or damage."""
         if sku not in self.stock:
             raise NOT_FOUND.because(f"there is no item {sku!r}")
+        if cause not in ADJUSTING_CAUSES:
+            raise INVALID.because(
+                f"the book stock is adjusted for {', '.join(ADJUSTING_CAUSES)}, not {cause!r}"
+            )
         if self.settings.strict_references and change_id in self._changes_of(sku):
             raise DUPLICATE_REFERENCE.because(f"change {change_id} is booked already")
         adjustment_id = self.number("ADJ")
@@ -700,3 +715,12 @@ class ErpLedger(Ledger):
             currency=currency,
             data={"debit": debit, "credit": credit},
         )
+
+
+def _check_units(lines: tuple[LineQuantity, ...] | tuple[CreditLine, ...]) -> None:
+    """Refuse no lines at all, and a line of no units."""
+    if not lines:
+        raise INVALID.because("at least one line is needed")
+    for line in lines:
+        if line.quantity < 1:
+            raise INVALID.because(f"line {line.line_id}: quantity must be at least 1, got {line.quantity}")

@@ -1,7 +1,7 @@
 """The ERP's neutral dialect: thin functions between the wire and the ledger."""
 
 from ..kit.face import Face, accepted, found
-from ..kit.orders import CONTENT_REFUSALS, OrderContent
+from ..kit.orders import CONTENT_REFUSALS, INEXACT_AMOUNT, OrderContent
 from ..kit.refusal import DUPLICATE_REFERENCE, NOT_FOUND
 from ..kit.wire import (
     BatchResult,
@@ -123,6 +123,7 @@ def declare(erp: Face, ledger: ErpLedger) -> None:
             ORDER_CANCELLED,
             CURRENCY_MISMATCH,
             AMOUNT_MISMATCH,
+            INEXACT_AMOUNT,
             UNKNOWN_LINE,
             DUPLICATE_REFERENCE,
         ),
