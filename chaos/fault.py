@@ -17,7 +17,7 @@ calls lies in ``FaultContext.memory``, which ends with the injection.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 from .dice import Dice
 
@@ -48,6 +48,8 @@ class Call:
     faults: list[str] = field(default_factory=list)
     """Ids of the injections that acted on it, in order."""
     about: Any = None
+    bucket: str | None = None
+    """The throttle's bucket that it was counted in; the gate says."""
 
 
 class Connection(Protocol):
@@ -131,7 +133,8 @@ class CallFault(Protocol):
     """Acts on a call before, in or after the commit. It never changes a call in place: it forwards a changed copy.
 
     A class variable ``changes_only = True`` says that it acts on state-changing operations only, unless its
-    injection says otherwise.
+    injection says otherwise. ``hides = True`` says that the system is not there at all: it acts before the throttle is
+    asked, for who is down counts nothing and refuses nothing.
     """
 
     seam: ClassVar[Literal["call"]]
@@ -271,20 +274,60 @@ Fault = ConnectionFault | CallFault | DocumentFault | DeliveryFault | RuleFault 
 
 
 class Throttle(Protocol):
-    """A system's normal rate rule: admits a call or refuses it correctly. Not a fault."""
+    """A system's normal rate rule: admits a call or refuses it correctly. Not a fault.
+
+    It keeps whole nanoseconds and whole numbers, and knows no clock: what it decides follows from the times it is given.
+    """
 
     factor: float
-    """What is left of the normal rate just now; a cut at the peak lowers it."""
+    """What is left of the normal rate just now, above 0 and at most 1; a cut at the peak lowers it."""
 
-    def admit(self, call: Call, now_ns: int) -> "Decision": ...
+    @property
+    def waits(self) -> bool:
+        """It may let a call wait before it goes on, so that nobody may be answered at once."""
+
+    def admit(self, call: Call, now_ns: int) -> "Decision":
+        """Count the call and let it in, or refuse it."""
+
+    def figures(self, call: Call, now_ns: int) -> "Figures":
+        """Where the call's bucket stands, with nothing counted; asked after ``admit``, by who tells the caller."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A throttle's answer: which bucket was asked, and the refusal if there is one."""
+class Decision(NamedTuple):
+    """A throttle's answer about one call."""
 
     bucket: str
     refusal: Reply | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    """What the vendor tells with an admitted call's reply; lower-case names."""
+    extensions: bytes | None = None
+    """A JSON document that joins an admitted call's body as its member ``extensions``, as GraphQL has it."""
+    wait_s: float = 0.0
+    """Admitted, but only goes on so many real seconds from now."""
+    turn: Awaitable[None] | None = None
+    """Admitted, but only goes on when this is done."""
+    release: Callable[[], None] | None = None
+    """To be called once, when the admitted call has ended, however it ended: answered, failed, given up in its queue."""
+    refund: int = 0
+    """What ``release`` will give back of the cost that was counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Where one bucket stands: what refusals and headers are made of."""
+
+    limit: int
+    """Calls, or points of cost, that fit in all."""
+    left: int
+    """That still fit now."""
+    window_ns: int
+    """The time that ``limit`` is meant for; 0 where it counts calls under way."""
+    reset_ns: int
+    """Until all of the limit is free again, if nobody calls; 0 where nobody can know."""
+    wait_ns: int | None
+    """Until such a call would be admitted; None where nobody can know."""
+    cost: int = 1
+    actual_cost: int = 1
 
 
 class MarkSink(Protocol):

@@ -1,8 +1,18 @@
-"""The gate in front of one system: its throttle first, then the faults that are active just now.
+"""The gate in front of one system: its throttle, and the faults that are active just now.
 
-Order of faults: as the schedule lists them, the first outermost. An outer fault that does not forward a call hides it
-from the inner ones, which then neither act nor count. A fault that raises is our own error: the call goes on
-untouched, exactly once, and the error is kept in ``Gate.errors``, which makes the run inconclusive.
+One order of decisions, for every call:
+
+1. faults that hide the system altogether (``hides``: an outage), for who is down counts and refuses nothing;
+2. the throttle, which refuses, lets the call wait for its turn, or lets it in; the storefront's own callers are exempt,
+   for a vendor throttles its API, not its shop;
+3. every other fault on calls;
+4. the face.
+
+On the way back the throttle learns that the call has ended, whatever happened to it, and its headers join the reply.
+
+Order of faults, in 1 and in 3: as the schedule lists them, the first outermost. An outer fault that does not forward a
+call hides it from the inner ones, which then neither act nor count. A fault that raises is our own error: the call goes
+on untouched, exactly once, and the error is kept in ``Gate.errors``, which makes the run inconclusive.
 """
 
 import json
@@ -67,17 +77,19 @@ class Gate:
         "_connections",
         "_cuts",
         "_deliveries",
+        "_exempt",
+        "_hiding",
         "_marks",
         "_now",
         "_rules",
         "_sleep",
+        "_throttle",
         "errors",
         "idle",
         "levers",
         "on_heal",
         "open",
         "system",
-        "throttle",
     )
 
     def __init__(
@@ -89,9 +101,9 @@ class Gate:
         now: Callable[[], int],
         marks: MarkSink,
         levers: Levers | None = None,
+        exempt: frozenset[str] = frozenset(),
     ) -> None:
         self.system = system
-        self.throttle = throttle
         self.levers = levers
         """What can be done to the process behind this gate."""
         self.on_heal: list[Callable[[str], None]] = []
@@ -99,18 +111,30 @@ class Gate:
         self.open = True
         """No fault on connections is armed: a caller that connects needs no look."""
         self.idle = True
-        """No fault on calls is armed: the door may hand a call straight to the face."""
+        """Nothing has to be waited for: no fault on calls is armed, and the throttle lets nobody wait."""
         self.errors: list[str] = []
         """One line for each fault that raised."""
         self._sleep = sleep
         self._now = now
         self._marks = marks
+        self._exempt = exempt
         self._connections: tuple[_Active[ConnectionFault], ...] = ()
+        self._hiding: tuple[_Active[CallFault | DocumentFault], ...] = ()
         self._calls: tuple[_Active[CallFault | DocumentFault], ...] = ()
         self._deliveries: tuple[_Active[DeliveryFault | DocumentFault], ...] = ()
         self._cuts: tuple[_Active[ThrottleFault], ...] = ()
         self._rules: tuple[_Active[RuleFault], ...] = ()
         self._asked: dict[tuple[str, str], int] = {}
+        self.throttle = throttle
+
+    @property
+    def throttle(self) -> Throttle | None:
+        return self._throttle
+
+    @throttle.setter
+    def throttle(self, throttle: Throttle | None) -> None:
+        self._throttle = throttle
+        self._settle()
 
     def arm(self, trigger: Trigger) -> None:
         """Let an injection act from now on."""
@@ -119,6 +143,8 @@ class Gate:
         match fault.seam:
             case "connection":
                 self._connections = _added(self._connections, trigger, fault, context)
+            case "call" if getattr(fault, "hides", False):
+                self._hiding = _added(self._hiding, trigger, fault, context)
             case "call":
                 self._calls = _added(self._calls, trigger, fault, context)
             case "document":
@@ -142,6 +168,7 @@ class Gate:
         if fault.seam == "process":
             self._pull(trigger, fault.heal)
         self._connections = _without(self._connections, trigger)
+        self._hiding = _without(self._hiding, trigger)
         self._calls = _without(self._calls, trigger)
         self._deliveries = _without(self._deliveries, trigger)
         self._cuts = _without(self._cuts, trigger)
@@ -162,18 +189,20 @@ class Gate:
         return True
 
     def _settle(self) -> None:
-        self.idle = not self._calls
+        throttle = self._throttle
+        self.idle = not (self._calls or self._hiding or (throttle is not None and throttle.waits))
         self.open = not self._connections
         if not self._rules:
             self._asked.clear()
-        if self.throttle is not None:
-            self.throttle.factor = prod(cut.fault.factor for cut in self._cuts)
+        if throttle is not None:
+            throttle.factor = prod(cut.fault.factor for cut in self._cuts)
 
     def admit(self, call: Call, now_ns: int) -> Decision | None:
         """Ask the throttle; None where there is none. A refusal during a cut is the cut's doing, and marked so."""
-        if self.throttle is None:
+        if self._throttle is None or call.client in self._exempt:
             return None
-        decision = self.throttle.admit(call, now_ns)
+        decision = self._throttle.admit(call, now_ns)
+        call.bucket = decision.bucket
         if decision.refusal is not None:
             for cut in self._cuts:
                 cut.trigger.fired += 1
@@ -192,11 +221,48 @@ class Gate:
                 self._blame(entry.trigger, error, "a connection")
             return
 
+    def pass_at_once(self, call: Call, answer: Callable[[Call], Reply]) -> Reply:
+        """The whole way of a call through an idle gate; ``answer`` is the face's."""
+        decision = self.admit(call, call.at_ns)
+        if decision is None:
+            return answer(call)
+        if decision.refusal is not None:
+            return decision.refusal
+        if decision.release is None:
+            reply = answer(call)
+        else:
+            try:
+                reply = answer(call)
+            finally:
+                decision.release()
+        return _told(reply, decision)
+
     async def __call__(self, call: Call, forward: Forward) -> Reply:
-        """Hand a call to the face through every active fault that acts on it."""
-        if self.idle:
-            return await forward(call)
-        return await self._pass(self._calls, call, forward)
+        """Hand a call to the face past the throttle and through every active fault that acts on it."""
+        if not self._hiding:
+            return await self._admitted(call, forward)
+
+        async def onward(call: Call) -> Reply:
+            return await self._admitted(call, forward)
+
+        return await self._pass(self._hiding, call, onward)
+
+    async def _admitted(self, call: Call, forward: Forward) -> Reply:
+        decision = self.admit(call, call.at_ns)
+        if decision is None:
+            return await self._pass(self._calls, call, forward)
+        if decision.refusal is not None:
+            return decision.refusal
+        try:
+            if decision.turn is not None:
+                await decision.turn
+            if decision.wait_s > 0:
+                await self._sleep(decision.wait_s)
+            reply = await self._pass(self._calls, call, forward)
+        finally:
+            if decision.release is not None:
+                decision.release()
+        return _told(reply, decision)
 
     async def _pass(
         self, active: tuple[_Active[CallFault | DocumentFault], ...], call: Call, forward: Forward
@@ -375,3 +441,14 @@ class Gate:
             f"fault {injection.fault_name} (injection {injection.id!r}) raised "
             f"{type(error).__name__} on {about} of {self.system}: {error}"
         )
+
+
+def _told(reply: Reply, decision: Decision) -> Reply:
+    """The reply with what the throttle tells; never changed in place, for a stored answer may be given again."""
+    if not decision.headers and decision.extensions is None:
+        return reply
+    body = reply.body
+    if decision.extensions is not None and body[:1] == b"{" and body[-1:] == b"}":
+        comma = b"," if body[1:-1].strip() else b""
+        body = b'%b%b"extensions":%b}' % (body[:-1], comma, decision.extensions)
+    return replace(reply, body=body, headers=[*reply.headers, *decision.headers])

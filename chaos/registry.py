@@ -6,7 +6,7 @@ is its description, its fields are its settings.
 
 import sys
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType, UnionType
@@ -94,12 +94,18 @@ def _settings(made: type[Any]) -> list[Setting]:
         Setting(
             name=one.name,
             expected=_in_words(hints[one.name]),
-            default=None if one.default is MISSING else one.default,
+            default=_default(one),
             required=one.default is MISSING and one.default_factory is MISSING,
         )
         for one in fields(made)
         if one.init
     ]
+
+
+def _default(one: "Field[Any]") -> Any:
+    if one.default is not MISSING:
+        return one.default
+    return None if one.default_factory is MISSING else one.default_factory()
 
 
 WORDS = {
@@ -116,6 +122,8 @@ def _in_words(hint: Any) -> str:
         return " or ".join(repr(choice) for choice in get_args(hint))
     if get_origin(hint) in (Union, UnionType):
         return " or ".join(_in_words(choice) for choice in get_args(hint))
+    if get_origin(hint) is Mapping:
+        return f"a table of names, each with {_in_words(get_args(hint)[1])}"
     return WORDS.get(hint, str(hint))
 
 
@@ -124,6 +132,11 @@ def _fits(value: object, hint: Any) -> bool:
         return value in get_args(hint)
     if get_origin(hint) in (Union, UnionType):
         return any(_fits(value, choice) for choice in get_args(hint))
+    if get_origin(hint) is Mapping:
+        key, of = get_args(hint)
+        return isinstance(value, Mapping) and all(
+            _fits(name, key) and _fits(one, of) for name, one in value.items()
+        )
     if isinstance(value, bool):
         return hint is bool
     if hint is float:

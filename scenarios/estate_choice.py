@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from ..chaos.fault import Throttle
+from ..chaos.plan import Plan
 from ..chaos.registry import THROTTLES
+from ..chaos.share import Shared
 from ..simulators.estate import SystemSettings
 from ..simulators.registry import KINDS
 from .errors import unknown
@@ -18,18 +20,37 @@ STRICT = ("strict_references", "strict_versions")
 
 
 class ThrottleChoice(Value, extra="allow"):
-    """A system's normal rate rule; what else it takes depends on its kind (``peakproof list throttles``)."""
+    """A system's normal rate rule: of a kind (``peakproof list throttles``), or a vendor's plan (``peakproof list plans``).
 
-    kind: str = "token-bucket"
+    What else it takes: a kind its settings; a plan ``tier``, ``scale``, and changed settings by rule.
+    """
+
+    kind: str | None = None
+    """``token-bucket`` unless said."""
+    plan: str | None = None
+    """A shipped plan's name, or the path of a TOML file."""
+    tier: str | None = None
+    scale: SomeSeconds = 1.0
+    """Real seconds of one of the vendor's: 0.1 makes its windows ten times shorter and its rates ten times higher."""
+    share: str | None = None
+    """Systems that name the same share are counted together."""
 
     @model_validator(mode="after")
     def _can_be_built(self) -> Self:
+        if self.plan is None:
+            for name in ("tier", "scale"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise Wrong((name,), f"belongs to a plan; name one of {', '.join(Plan.names())}")
+        elif self.kind is not None:
+            raise Wrong(("kind",), f"and plan ({self.plan}) exclude each other: choose one")
         self.build()
         return self
 
     def build(self) -> Throttle:
         """A new one, with no call counted yet."""
-        return THROTTLES.build(self.kind, self.model_extra or {})
+        if self.plan is None:
+            return THROTTLES.build(self.kind or "token-bucket", self.model_extra or {})
+        return Plan.load(self.plan).throttle(self.tier, self.scale, self.model_extra or {})
 
 
 class SystemChoice(Value):
@@ -84,8 +105,8 @@ class SystemChoice(Value):
     def _known_rules(self) -> set[str]:
         return {field.name for field in fields(KINDS[self.kind].settings)} - {"time_scale"}
 
-    def settings(self) -> SystemSettings:
-        """As the estate takes it."""
+    def settings(self, throttle: Throttle | None) -> SystemSettings:
+        """As the estate takes it, with its throttle."""
         headers = {"deprecation": self.deprecation, "sunset": self.sunset}
         return SystemSettings(
             kind=self.kind,
@@ -94,7 +115,7 @@ class SystemChoice(Value):
             key_lifetime_s=self.key_lifetime_s,
             token_lifetime_s=self.token_lifetime_s,
             service_s=self.service_s,
-            throttle=self.throttle.build() if self.throttle else None,
+            throttle=throttle,
             rules=self.checked_rules(),
             deprecation={name: value for name, value in headers.items() if value is not None},
         )
@@ -153,7 +174,38 @@ class EstateChoice(Value):
                     ("systems",),
                     f"gives port {port} to {ports.count(port)} systems; each needs its own, or 0",
                 )
+        self._check_shares()
         return self
+
+    def _check_shares(self) -> None:
+        shares: dict[str, tuple[str, ThrottleChoice]] = {}
+        for name, throttle in self._throttles().items():
+            if throttle.share is None:
+                continue
+            first, agreed = shares.setdefault(throttle.share, (name, throttle))
+            if throttle != agreed:
+                raise Wrong(
+                    ("systems", name, "throttle"),
+                    f"shares {throttle.share!r} with {first}, so it must say the same as {first}'s",
+                )
+
+    def _throttles(self) -> "dict[str, ThrottleChoice]":
+        return {
+            name: system.throttle for name, system in self.standing.items() if system.throttle is not None
+        }
+
+    def settings(self) -> dict[str, SystemSettings]:
+        """As the estate takes its systems, with throttles that have counted nothing yet; shared ones are one."""
+        throttles: dict[str, Throttle] = {}
+        shared: dict[str, Shared] = {}
+        for name, choice in self._throttles().items():
+            if choice.share is None:
+                throttles[name] = choice.build()
+            else:
+                if choice.share not in shared:
+                    shared[choice.share] = Shared(choice.share, choice.build())
+                throttles[name] = shared[choice.share].part()
+        return {name: system.settings(throttles.get(name)) for name, system in self.standing.items()}
 
     @property
     def standing(self) -> dict[str, SystemChoice]:

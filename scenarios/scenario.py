@@ -313,7 +313,7 @@ class Scenario(Value):
     def estate_settings(self, seed: int, sut_key: str | None = None) -> EstateSettings:
         """The estate to stand up, with throttles that have counted nothing yet; ``sut_key`` is secret."""
         return EstateSettings(
-            systems={name: system.settings() for name, system in self.estate.standing.items()},
+            systems=self.estate.settings(),
             time_scale=self.time_scale,
             seed=seed,
             deliveries=DeliverySettings(

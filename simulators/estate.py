@@ -370,7 +370,18 @@ class Estate:
             raise EstateError(
                 f"system {name!r} is of unknown kind {settings.kind!r}; kinds are {', '.join(KINDS)}"
             )
-        gate = Gate(name, settings.throttle, sleep=asyncio.sleep, now=self.clock, marks=self.mark)
+        sut = Client.new(f"sut-{name}", "read", "write")
+        if (key := self.settings.sut_key) is not None:
+            sut = replace(sut, client_secret=key, api_key=key)
+        shopper = Client.new(f"shopper-{name}", "read", "shop")
+        gate = Gate(
+            name,
+            settings.throttle,
+            sleep=asyncio.sleep,
+            now=self.clock,
+            marks=self.mark,
+            exempt=frozenset({shopper.client_id}),
+        )
         world = World(
             now=self.clock,
             later=self.later,
@@ -380,10 +391,6 @@ class Estate:
             decide=gate.decide,
         )
         scale = self.settings.time_scale
-        sut = Client.new(f"sut-{name}", "read", "write")
-        if (key := self.settings.sut_key) is not None:
-            sut = replace(sut, client_secret=key, api_key=key)
-        shopper = Client.new(f"shopper-{name}", "read", "shop")
         face = Face(
             name,
             title=f"{kind.title} ({name})" if settings.kind == "marketplace" else kind.title,

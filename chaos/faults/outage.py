@@ -12,6 +12,7 @@ class Outage:
     """The call is read and recorded, so that retries can be seen and judged; nothing is committed."""
 
     seam: ClassVar[Literal["call"]] = "call"
+    hides: ClassVar[bool] = True
 
     async def apply(self, call: Call, forward: Forward, ctx: FaultContext) -> Reply:
         return Reply(status=503, error="outage", refused_by="fault", wire=Reset())

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from ...chaos.fault import Call, Decision, Forward, Reply
+from ...chaos.fault import Call, Forward, Reply
 from ...history import records
 from .connection import Departures, HttpConnection, RawHeaders, Receive, Scope, Send, send_reply
 from .face import JSON, TOO_LARGE, Decoded, Face
@@ -24,7 +24,7 @@ class GateLike(Protocol):
 
     idle: bool
 
-    def admit(self, call: Call, now_ns: int) -> Decision | None: ...
+    def pass_at_once(self, call: Call, answer: Callable[[Call], Reply]) -> Reply: ...
 
     async def __call__(self, call: Call, forward: Forward) -> Reply: ...
 
@@ -67,7 +67,7 @@ class Door:
 
     @property
     def is_prompt(self) -> bool:
-        """Nothing has to be waited for: no fault on calls is armed and the system takes no time of its own."""
+        """Nothing has to be waited for: the gate is idle and the system takes no time of its own."""
         return self.gate.idle and not self._service_s
 
     def answer_at_once(
@@ -78,13 +78,8 @@ class Door:
             return self._openapi()
         try:
             call = self._open(method, path, query, raw_headers, body)
-            decision = self.gate.admit(call, call.at_ns)
-            if decision is None:
-                reply = self.face.answer(call)
-                self._record(call, reply, None)
-            else:
-                reply = decision.refusal or self.face.answer(call)
-                self._record(call, reply, decision.bucket)
+            reply = self.gate.pass_at_once(call, self.face.answer)
+            self._record(call, reply)
         except Exception as error:  # noqa: BLE001 - our own fault
             return self.face.broken(f"{method} {path}", error)
         return reply
@@ -123,13 +118,10 @@ class Door:
     async def _answer(self, call: Call) -> Reply:
         self.in_flight += 1
         try:
-            decision = self.gate.admit(call, call.at_ns)
-            reply = decision.refusal if decision is not None else None
-            if reply is None:
-                reply = await self.gate(call, self._forward)
+            reply = await self.gate(call, self._forward)
         finally:
             self.in_flight -= 1
-        self._record(call, reply, decision.bucket if decision is not None else None)
+        self._record(call, reply)
         return reply
 
     def forget(self) -> None:
@@ -197,7 +189,7 @@ class Door:
         counts[subject] = count = counts.get(subject, 0) + 1
         return count
 
-    def _record(self, call: Call, reply: Reply, bucket: str | None) -> None:
+    def _record(self, call: Call, reply: Reply) -> None:
         recorder = self._recorder
         decoded: Decoded = call.about
         secret = decoded.operation is not None and decoded.operation.secret
@@ -227,7 +219,7 @@ class Door:
                 refused_by=reply.refused_by,
                 permanent=reply.permanent,
                 retry_after_s=reply.retry_after_s,
-                bucket=bucket if reply.bucket is None else reply.bucket,
+                bucket=call.bucket if reply.bucket is None else reply.bucket,
                 faults=call.faults or None,
                 subjects=[subject for subject, _ in call.subjects] or None,
                 request_body=recorder.body(call.body) if call.body and not secret else None,
@@ -244,7 +236,7 @@ def _outcome(reply: Reply, answered: bool) -> str:
     if not answered:
         return "unknown"
     if reply.status < 400:
-        return "ok"
+        return "refused" if reply.refused_by == "throttle" else "ok"
     if reply.status < 500 or reply.status == 503:
         return "refused"
     return "unknown"

@@ -37,7 +37,7 @@ def test_an_entry_shows_its_settings() -> None:
     assert shown == {
         "rate_per_s": "a number",
         "burst": "a whole number",
-        "scope": "'client' or 'operation' or 'system'",
+        "scope": "'client' or 'operation' or 'client-operation' or 'system'",
     }
 
 

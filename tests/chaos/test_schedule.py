@@ -8,6 +8,7 @@ from peakproof.chaos.errors import ChaosError
 from peakproof.chaos.fault import Call, Reply
 from peakproof.chaos.faults.latency import Latency
 from peakproof.chaos.faults.outage import Outage
+from peakproof.chaos.faults.server_error import ServerError
 from peakproof.chaos.faults.throttle_cut import ThrottleCut
 from peakproof.chaos.gate import Gate
 from peakproof.chaos.injection import Injection, When, Where
@@ -160,7 +161,7 @@ async def test_the_order_of_the_schedule_is_the_order_of_composition_whatever_th
     schedule = Schedule(
         [
             Injection("outer", Latency(), Where("erp"), When(start_s=5)),
-            Injection("inner", Outage(), Where("erp")),
+            Injection("inner", ServerError(), Where("erp")),
         ],
         gates,
         log,

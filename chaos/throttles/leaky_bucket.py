@@ -1,0 +1,53 @@
+"""A bucket that every call fills by one drop and that leaks at a steady rate; what would spill over is refused."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from ..errors import ChaosError
+from ..fault import Call, Decision, Figures
+from ..meter import Meter
+from ..problem import throttled
+from ..scope import Scope, bucket_of, checked
+
+
+@dataclass(slots=True)
+class LeakyBucket:
+    """The bucket as a meter: nobody waits in it. It decides as a token bucket does, and tells how full it is, not how empty.
+
+    ``Retry-After`` is the time until one drop more has room.
+    """
+
+    waits: ClassVar[bool] = False
+
+    leak_per_s: float
+    size: int = 40
+    scope: Scope = "client"
+    factor: float = field(default=1.0, init=False)
+    _meter: Meter = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.leak_per_s < float("inf"):
+            raise ChaosError(f"leak_per_s must be above 0, got {self.leak_per_s}")
+        if self.size < 1:
+            raise ChaosError(f"size must be at least 1, got {self.size}")
+        checked(self.scope)
+        self._meter = Meter(self.leak_per_s, self.size)
+
+    def admit(self, call: Call, now_ns: int) -> Decision:
+        bucket = bucket_of(call, self.scope)
+        wait_ns, _ = self._meter.take(bucket, now_ns, factor=self.factor)
+        if not wait_ns:
+            return Decision(bucket)
+        rule = f"{self.leak_per_s * self.factor:g} calls a second"
+        return throttled(bucket, self.scope, rule, self.figures(call, now_ns))
+
+    def figures(self, call: Call, now_ns: int) -> Figures:
+        meter, bucket = self._meter, bucket_of(call, self.scope)
+        wait_ns, _ = meter.take(bucket, now_ns, factor=self.factor, dry=True)
+        return Figures(
+            limit=meter.size(),
+            left=meter.left(bucket, now_ns),
+            window_ns=meter.window_ns(),
+            reset_ns=meter.full_in_ns(bucket, now_ns),
+            wait_ns=wait_ns,
+        )
