@@ -17,6 +17,7 @@ calls lies in ``FaultContext.memory``, which ends with the injection.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 from .dice import Dice
@@ -156,6 +157,8 @@ class Leaving:
     attempt: int
     is_event: bool
     """It is an event's data; else the document of a reply, whether an item or a page of them."""
+    changes: bool = False
+    """It answers a call that changes state."""
 
 
 @runtime_checkable
@@ -164,11 +167,22 @@ class DocumentFault(Protocol):
 
     seam: ClassVar[Literal["document"]]
 
-    def change(self, document: Document, leaving: Leaving, ctx: FaultContext) -> Document | None:
-        """A changed copy; None where there is nothing in it to change, which is then no firing."""
+    def change(self, document: Document, leaving: Leaving, ctx: FaultContext) -> "Document | Hidden | None":
+        """A changed copy; None where there is nothing in it to change, which is then no firing.
+
+        HIDDEN, for a reply only: the caller is told 404, as if the document did not exist.
+        """
 
 
-Signature = Literal["valid", "forged", "corrupt", "expired"]
+class Hidden(Enum):
+    """What ``DocumentFault.change`` says of a document that cannot be seen yet."""
+
+    HIDDEN = "hidden"
+
+
+HIDDEN = Hidden.HIDDEN
+
+Signature = Literal["valid", "forged", "corrupt", "expired", "mutated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +205,21 @@ class Outgoing:
     """It never leaves, and its system believes that it did: there is no retry."""
     held: bool = False
     """It stays back until the injection that held it is healed, and then leaves with all others."""
+    held_by: tuple[str, ...] = ()
+    """Ids of the injections that hold it; the gate's own, set where a fault says ``held``."""
+    overlaps: bool = False
+    """It leaves as soon as the attempt itself is on the wire, while that has no answer yet."""
     signature: Signature = "valid"
-    """How it is signed: with another secret, with a mangled signature, or with a timestamp of long ago."""
+    """How it is signed: with another secret, with a mangled signature, with a timestamp of long ago, or for what the
+    body was before it was altered."""
+    extra: bool = False
+    """It comes beside the attempt, which leaves all the same: never tried again, and its answer changes nothing."""
+    invented: bool = False
+    """No such event happened: it reports nothing of what its system knows."""
+    failures: int = 0
+    """So many attempts to hand anything to this receiver have failed one after the other, up to now."""
+    unsubscribes: bool = False
+    """It never leaves: its system ends the subscription instead."""
     faults: tuple[str, ...] = ()
     """Ids of the injections that acted on it, in order."""
 
@@ -203,7 +230,8 @@ class DeliveryFault(Protocol):
 
     seam: ClassVar[Literal["delivery"]]
 
-    def apply(self, outgoing: Outgoing, ctx: FaultContext) -> list[Outgoing]: ...
+    def apply(self, outgoing: Outgoing, ctx: FaultContext) -> list[Outgoing]:
+        """What leaves in its place; the same alone where there is nothing to do, which is then no firing."""
 
 
 @runtime_checkable

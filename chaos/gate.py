@@ -23,6 +23,7 @@ from typing import Any, Generic, TypeVar
 
 from .errors import ChaosError
 from .fault import (
+    HIDDEN,
     Call,
     CallFault,
     Connection,
@@ -32,6 +33,7 @@ from .fault import (
     DocumentFault,
     FaultContext,
     Forward,
+    Hidden,
     Leaving,
     Levers,
     MarkSink,
@@ -42,6 +44,7 @@ from .fault import (
     ThrottleFault,
 )
 from .injection import Trigger
+from .problem import refusal
 
 F = TypeVar("F")
 
@@ -63,6 +66,13 @@ def _added(
 
 def _without(active: tuple[_Active[F], ...], trigger: Trigger) -> tuple[_Active[F], ...]:
     return tuple(entry for entry in active if entry.trigger is not trigger)
+
+
+def _numbered(leaving: list[Outgoing]) -> list[Outgoing]:
+    """The first that is no extra is the attempt itself, number 0; the others are its copies."""
+    itself = next((place for place, one in enumerate(leaving) if not one.extra), 0)
+    copies = iter(range(1, len(leaving)))
+    return [replace(one, copy=0 if place == itself else next(copies)) for place, one in enumerate(leaving)]
 
 
 class Gate:
@@ -287,17 +297,27 @@ class Gate:
         """A reply whose document a fault has changed; as it was where there is nothing to change."""
         changed = None
         if reply.status < 300 and reply.body[:1] == b"{":
-            leaving = Leaving(call.system, call.operation, call.subject, call.attempt, is_event=False)
+            leaving = Leaving(
+                call.system,
+                call.operation,
+                call.subject,
+                call.attempt,
+                is_event=False,
+                changes=call.changes,
+            )
             changed = self._changed(entry, fault, reply.body, leaving)
         if changed is None:
             entry.trigger.fired -= 1
             return reply
         self._note(entry.trigger, call)
+        if changed is HIDDEN:
+            detail = f"{call.operation} found nothing"
+            return refusal("not_found", "Not found", 404, detail, refused_by="fault")
         return replace(reply, body=changed)
 
     def _changed(
         self, entry: _Active[Any], fault: DocumentFault, body: bytes, leaving: Leaving
-    ) -> bytes | None:
+    ) -> bytes | Hidden | None:
         """The document of a reply, or the data of an event in its envelope, as changed."""
         try:
             document = json.loads(body)
@@ -305,11 +325,15 @@ class Gate:
                 changed = fault.change(document, leaving, entry.context)
             else:
                 data = fault.change(document["data"], leaving, entry.context)
+                if data is HIDDEN:
+                    raise ChaosError("only a reply can be hidden")
                 changed = None if data is None else {**document, "data": data}
         except Exception as error:  # noqa: BLE001 - whatever a fault does wrong, the document goes out as it is
             self._blame(entry.trigger, error, f"{leaving.name} about {leaving.subject}")
             return None
-        return None if changed is None else json.dumps(changed, ensure_ascii=False).encode()
+        if changed is None or changed is HIDDEN:
+            return changed
+        return json.dumps(changed, ensure_ascii=False).encode()
 
     async def _apply(self, entry: _Active[Any], fault: CallFault, call: Call, forward: Forward) -> Reply:
         """One fault on one call; whatever the fault does, the call is never carried out twice on our account."""
@@ -365,31 +389,35 @@ class Gate:
                 detail=f"attempt {outgoing.attempt}",
             )
         if len(leaving) > 1:
-            return [replace(one, copy=number) for number, one in enumerate(leaving)]
+            return _numbered(leaving)
         return leaving
 
     def _reshaped(
         self, entry: _Active[Any], fault: DeliveryFault, leaving: list[Outgoing]
     ) -> list[Outgoing] | None:
-        """What a fault makes of deliveries; None where it fails, which is then no firing."""
+        """What a fault makes of deliveries; None where it fails or leaves them alone, which is then no firing."""
         try:
-            return [result for one in leaving for result in fault.apply(one, entry.context)]
+            shaped = [result for one in leaving for result in fault.apply(one, entry.context)]
         except Exception as error:  # noqa: BLE001 - whatever a fault does wrong, the delivery goes on
             self._blame(entry.trigger, error, f"event {leaving[0].event_id}")
             return None
+        if shaped == leaving:
+            return None
+        holder = entry.trigger.injection.id
+        return [
+            replace(one, held=False, held_by=(*one.held_by, holder)) if one.held else one for one in shaped
+        ]
 
     def _reworded(
         self, entry: _Active[Any], fault: DocumentFault, leaving: list[Outgoing]
     ) -> list[Outgoing] | None:
-        """Every delivery with its event changed; None where there is nothing to change."""
+        """Every delivery with its event changed, where it can be; None where there is nothing to change at all."""
         shaped = []
         for one in leaving:
             about = Leaving(one.system, one.topic, one.subject, one.attempt, is_event=True)
             body = self._changed(entry, fault, one.body, about)
-            if body is None:
-                return None
-            shaped.append(replace(one, body=body))
-        return shaped
+            shaped.append(replace(one, body=body) if isinstance(body, bytes) else one)
+        return None if shaped == leaving else shaped
 
     def decide(self, rule: str, subject: str) -> dict[str, Any] | None:
         """The injected decision of a rule, or None: the ledger decides as it always does. The first listed wins."""

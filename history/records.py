@@ -136,9 +136,12 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     sku: str | None = None
     version: int | None = None
     effect_id: str | None = None
-    """The effect that the event reports."""
+    """The effect that the event reports; null where a fault invented the event."""
     error: str | None = None
-    """Why there is no status: ``timeout``, ``refused``, ``reset``, ``dropped``."""
+    """Why there is no status: ``timeout``, ``refused``, ``reset``, ``dropped``, ``unsubscribed``."""
+    forgery: str | None = None
+    """Why its signature does not hold, so that a receiver must refuse it: ``forged`` (another secret), ``corrupt``,
+    ``expired`` (a timestamp of long ago), ``mutated`` (altered after signing); null for a genuine one."""
     faults: list[str] | None = None
     subscription: str | None = None
     body: str | None = None

@@ -119,15 +119,19 @@ class ScheduleEntry(Value):
     ) -> bool:
         """Somebody who serves these flows and takes these topics will meet it sooner or later."""
         kinds = {system.kind for system in self._aimed(systems)}
+        told = {topic for kind in kinds for topic in catalogue.topics(kind)}
+        taken = told if "*" in webhooks else told & set(webhooks)
+        is_told = bool(taken) if self.operation is None else self.operation in taken
+        is_called = any(calls(flow, kind, self.operation) for flow in flows for kind in kinds)
         match self.build().seam:
             case "rule":
                 return True
             case "delivery":
-                told = {topic for kind in kinds for topic in catalogue.topics(kind)}
-                taken = told if "*" in webhooks else told & set(webhooks)
-                return bool(taken) if self.operation is None else self.operation in taken
+                return is_told
+            case "document":
+                return is_told or is_called
             case _:
-                return any(calls(flow, kind, self.operation) for flow in flows for kind in kinds)
+                return is_called
 
     def injection(self, duration_s: float) -> Injection:
         """Raises ChaosError where the parts do not go together."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -168,7 +169,9 @@ class Estate:
             for built in self.systems.values():
                 built.socket.close()
             raise
-        self.dispatcher.shapes = {name: system.gate.deliveries for name, system in self.systems.items()}
+        for name, built in self.systems.items():
+            self.dispatcher.shapes[name] = built.gate.deliveries
+            built.gate.on_heal.append(partial(self.dispatcher.release, name))
         self._wire_up()
 
     # Standing up and down

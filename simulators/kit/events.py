@@ -4,10 +4,11 @@ import asyncio
 import secrets
 from base64 import b64encode
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import aiohttp
@@ -71,17 +72,30 @@ class Recorder(Protocol):
 Shape = Callable[[Outgoing], list[Outgoing]]
 """The delivery seam: turns one attempt into none, several or later ones (``chaos.gate.Gate.deliveries``)."""
 
+REPLAYED_AFTER_NS = 3_600_000_000_000
+"""So old is the timestamp of an expired signature: twelve times what Standard Webhooks tolerates."""
+
 
 @dataclass(slots=True)
 class _Attempt:
+    """One attempt to tell one receiver of an event, as the system means it."""
+
     event: Event
     event_id: str
     body: bytes
     subscription: Subscription
     occurrence: int
     number: int = 1
-    copy: int = 0
-    faults: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Departure:
+    """What really leaves for an attempt: itself, or a copy or forgery of it."""
+
+    attempt: _Attempt
+    outgoing: Outgoing
+    overlapping: list["_Departure"] = field(default_factory=list)
+    """What leaves as soon as this one is on the wire."""
 
 
 class Dispatcher:
@@ -109,9 +123,15 @@ class Dispatcher:
         self._counts: dict[str, int] = {}
         self._occurrences: dict[tuple[str, str, str], int] = {}
         self._deliveries = 0
-        self._queues: dict[str, deque[_Attempt]] = {}
+        self._queues: dict[str, deque[_Departure]] = {}
         self._running: dict[str, int] = {}
+        self._held: list[_Departure] = []
+        self._failures: dict[str, int] = {}
+        """By subscription: attempts that failed one after the other."""
+        self._forgers_secret = new_secret()
         self._session: aiohttp.ClientSession | None = None
+        self._watched: aiohttp.ClientSession | None = None
+        """The same connections, for requests whose leaving is waited for."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
         self.waiting = 0
@@ -125,14 +145,25 @@ class Dispatcher:
             auto_decompress=False,
             skip_auto_headers=("Accept", "Accept-Encoding"),
         )
+        trace = aiohttp.TraceConfig()
+        trace.on_request_chunk_sent.append(self._on_the_wire)
+        self._watched = aiohttp.ClientSession(
+            connector=self._session.connector,
+            connector_owner=False,
+            timeout=self._session.timeout,
+            auto_decompress=False,
+            skip_auto_headers=("Accept", "Accept-Encoding"),
+            trace_configs=[trace],
+        )
 
     async def stop(self) -> None:
         self._stopped = True
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
+        for session in (self._watched, self._session):
+            if session is not None:
+                await session.close()
 
     def subscribe(
         self, system: str, url: str, topics: tuple[str, ...], secret: str | None = None
@@ -151,7 +182,26 @@ class Dispatcher:
         return subscription
 
     def unsubscribe(self, subscription_id: str) -> None:
-        self.subscriptions.pop(subscription_id).active = False
+        self._end(self.subscriptions.pop(subscription_id))
+
+    def _end(self, subscription: Subscription) -> None:
+        """Nothing is to come any more, not even what is held."""
+        subscription.active = False
+        kept = [one for one in self._held if one.attempt.subscription is not subscription]
+        self.waiting -= len(self._held) - len(kept)
+        self._held = kept
+
+    def release(self, system: str, injection: str) -> None:
+        """An injection on this system is healed: what it alone still held leaves at once, oldest first."""
+        held, self._held = self._held, []
+        for one in held:
+            if one.outgoing.system == system and injection in one.outgoing.held_by:
+                left = tuple(name for name in one.outgoing.held_by if name != injection)
+                one.outgoing = replace(one.outgoing, held_by=left)
+            if one.outgoing.held_by:
+                self._held.append(one)
+            else:
+                self._queue(one)
 
     def emit(self, event: Event) -> None:
         """Send an event on its way; returns at once."""
@@ -168,12 +218,8 @@ class Dispatcher:
             self._enqueue(_Attempt(event, event_id, body, subscription, occurrence))
 
     def _enqueue(self, attempt: _Attempt) -> None:
-        """Let the delivery seam have its say, then queue what comes of it."""
+        """Let the delivery seam have its say, then let go what comes of it."""
         if self._stopped:
-            return
-        shape = self.shapes.get(attempt.event.system)
-        if shape is None or attempt.copy:
-            self._queue(attempt)
             return
         event = attempt.event
         outgoing = Outgoing(
@@ -184,60 +230,80 @@ class Dispatcher:
             attempt.number,
             attempt.body,
             occurrence=attempt.occurrence,
+            failures=self._failures.get(attempt.subscription.subscription_id, 0),
         )
-        shaped = shape(outgoing)
-        if shaped == [outgoing]:
-            self._queue(attempt)
+        shape = self.shapes.get(event.system)
+        if shape is None:
+            self._queue(_Departure(attempt, outgoing))
             return
-        for one in shaped:
-            sent = replace(attempt, event_id=one.event_id, body=one.body, copy=one.copy, faults=one.faults)
-            if one.copy:
-                self.waiting += 1
-            if one.dropped:
-                self._record(sent, self._now(), None, "dropped")
+        departures = [_Departure(attempt, one) for one in shape(outgoing)]
+        itself = next((one for one in departures if not one.outgoing.copy), None)
+        self.waiting += len(departures) - 1
+        for one in departures:
+            if itself is not None and one.outgoing.overlaps and one is not itself:
+                itself.overlapping.append(one)
                 self.waiting -= 1
-            elif one.wait_s > 0:
-                asyncio.get_running_loop().call_later(one.wait_s, self._queue, sent)
             else:
-                self._queue(sent)
-        if not any(one.copy == 0 for one in shaped):
-            self.waiting -= 1
+                self._let_go(one)
 
-    def _queue(self, attempt: _Attempt) -> None:
+    def _let_go(self, departure: _Departure) -> None:
+        """Queue what leaves now; what leaves later or never goes its own way."""
+        outgoing, subscription = departure.outgoing, departure.attempt.subscription
+        if outgoing.dropped:
+            self._record(departure, self._now(), None, "dropped")
+            self.waiting -= 1
+        elif outgoing.unsubscribes and subscription.active:
+            self._record(departure, self._now(), None, "unsubscribed")
+            self.waiting -= 1
+            self._end(subscription)
+        elif outgoing.held_by and subscription.active:
+            self._held.append(departure)
+        elif outgoing.wait_s > 0:
+            asyncio.get_running_loop().call_later(outgoing.wait_s, self._queue, departure)
+        else:
+            self._queue(departure)
+
+    def _queue(self, departure: _Departure) -> None:
         if self._stopped:
             return
-        name = attempt.subscription.subscription_id
+        name = departure.attempt.subscription.subscription_id
         queue = self._queues.setdefault(name, deque())
-        queue.append(attempt)
+        queue.append(departure)
         if self._running.get(name, 0) < self._settings.in_flight:
             self._running[name] = self._running.get(name, 0) + 1
-            task = asyncio.get_running_loop().create_task(self._work(name, queue))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._do(self._work(name, queue))
 
-    async def _work(self, name: str, queue: deque[_Attempt]) -> None:
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, name: str, queue: deque[_Departure]) -> None:
         try:
             while queue:
                 await self._deliver(queue.popleft())
         finally:
             self._running[name] -= 1
 
-    async def _deliver(self, attempt: _Attempt) -> None:
+    async def _deliver(self, departure: _Departure) -> None:
+        attempt, outgoing = departure.attempt, departure.outgoing
         subscription = attempt.subscription
         if not subscription.active:
             self.waiting -= 1
             return
-        assert self._session is not None, "start() comes before emit()"
+        session = self._watched if departure.overlapping else self._session
+        assert session is not None, "start() comes before emit()"
         at_ns = self._now()
         status: int | None = None
         error: str | None = None
         retry_after: str | None = None
         try:
-            async with self._session.post(
+            async with session.post(
                 subscription.url,
-                data=attempt.body,
-                headers=signed_headers(attempt.event_id, at_ns, attempt.body, subscription.secret),
+                data=outgoing.body,
+                headers=self._headers(departure, at_ns),
                 allow_redirects=False,
+                trace_request_ctx=departure,
             ) as reply:
                 status = reply.status
                 retry_after = reply.headers.get("Retry-After")
@@ -247,14 +313,52 @@ class Dispatcher:
             error = "refused"
         except (aiohttp.ClientError, OSError):
             error = "reset"
-        self._record(attempt, at_ns, status, error)
+        self._record(departure, at_ns, status, error)
+        if outgoing.extra:
+            self.waiting -= 1
+            return
         acknowledged = status is not None and 200 <= status < 300
+        if acknowledged:
+            self._failures.pop(subscription.subscription_id, None)
+        elif not outgoing.copy:
+            failures = self._failures.get(subscription.subscription_id, 0)
+            self._failures[subscription.subscription_id] = failures + 1
         if status == 410:
-            subscription.active = False
-        if acknowledged or status == 410 or attempt.copy:
+            self._end(subscription)
+        if acknowledged or status == 410 or outgoing.copy:
             self.waiting -= 1
             return
         self._try_again_later(attempt, status, retry_after)
+
+    async def _on_the_wire(
+        self,
+        session: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        chunk: aiohttp.TraceRequestChunkSentParams,
+    ) -> None:
+        """The request is being written: what overlaps it leaves now, whatever else waits in the queue."""
+        departure: _Departure = context.trace_request_ctx
+        overlapping, departure.overlapping = departure.overlapping, []
+        for one in overlapping:
+            self.waiting += 1
+            self._do(self._deliver(one))
+
+    def _headers(self, departure: _Departure, at_ns: int) -> dict[str, str]:
+        """As the system signs it, or as a fault would have it signed."""
+        outgoing, secret = departure.outgoing, departure.attempt.subscription.secret
+        event_id, body = outgoing.event_id, outgoing.body
+        match outgoing.signature:
+            case "forged":
+                return signed_headers(event_id, at_ns, body, self._forgers_secret)
+            case "expired":
+                return signed_headers(event_id, at_ns - REPLAYED_AFTER_NS, body, secret)
+            case "mutated":
+                return signed_headers(event_id, at_ns, departure.attempt.body, secret)
+            case "corrupt":
+                headers = signed_headers(event_id, at_ns, body, secret)
+                headers["webhook-signature"] = _mangled(headers["webhook-signature"])
+                return headers
+        return signed_headers(event_id, at_ns, body, secret)
 
     def _try_again_later(self, attempt: _Attempt, status: int | None, retry_after: str | None) -> None:
         ladder_s = self._settings.ladder_s
@@ -265,7 +369,7 @@ class Dispatcher:
         wait_s = ladder_s[attempt.number] * self._time_scale
         if retry_after is not None and status in (429, 502, 503, 504):
             wait_s = max(wait_s, _seconds(retry_after))
-        again = replace(attempt, number=attempt.number + 1, faults=())
+        again = replace(attempt, number=attempt.number + 1)
         if wait_s > SOON_S:
             self.waiting -= 1
             asyncio.get_running_loop().call_later(wait_s, self._enqueue_late, again)
@@ -276,30 +380,33 @@ class Dispatcher:
         self.waiting += 1
         self._enqueue(attempt)
 
-    def _record(self, attempt: _Attempt, at_ns: int, status: int | None, error: str | None) -> None:
+    def _record(self, departure: _Departure, at_ns: int, status: int | None, error: str | None) -> None:
         self._deliveries += 1
+        attempt, outgoing = departure.attempt, departure.outgoing
         event = attempt.event
+        real = not outgoing.invented
         self._recorder.delivery(
             records.Delivery(
                 delivery_id=f"{event.system}-d{self._deliveries:07d}",
-                event_id=attempt.event_id,
+                event_id=outgoing.event_id,
                 system=event.system,
-                topic=event.topic,
-                subject=event.subject,
+                topic=outgoing.topic,
+                subject=outgoing.subject,
                 attempt=attempt.number,
                 at_ns=at_ns,
                 emitted_ns=event.at_ns,
                 replied_ns=self._now(),
                 acknowledged=status is not None and 200 <= status < 300,
                 status=status,
-                order_ref=event.order_ref,
-                sku=event.sku,
-                version=event.version,
-                effect_id=event.effect_id,
+                order_ref=event.order_ref if real else event.order_ref and outgoing.subject,
+                sku=event.sku if real else event.sku and outgoing.subject,
+                version=event.version if real else None,
+                effect_id=event.effect_id if real else None,
                 error=error,
-                faults=list(attempt.faults) or None,
+                forgery=None if outgoing.signature == "valid" else outgoing.signature,
+                faults=list(outgoing.faults) or None,
                 subscription=attempt.subscription.subscription_id,
-                body=self._recorder.body(attempt.body),
+                body=self._recorder.body(outgoing.body),
             )
         )
 
@@ -330,6 +437,12 @@ def signed_headers(event_id: str, at_ns: int, body: bytes, secret: str) -> dict[
         "webhook-timestamp": str(at_ns // 1_000_000_000),
         "webhook-signature": Webhook(secret).sign(event_id, at, body.decode()),
     }
+
+
+def _mangled(signature: str) -> str:
+    """Another signature of the same form: its first letter is a different one."""
+    version, _, text = signature.partition(",")
+    return f"{version},{'B' if text[0] == 'A' else 'A'}{text[1:]}"
 
 
 def _seconds(retry_after: str) -> float:

@@ -42,7 +42,8 @@ def _time(stamp: str) -> str:
 Reference = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
 """An order reference, SKU or other key: letters, digits and ``._:-``, at most 64."""
 LineId = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
-Text = Annotated[str, MinLen(1), MaxLen(200)]
+MOST_LETTERS = 200
+Text = Annotated[str, MinLen(1), MaxLen(MOST_LETTERS)]
 Reason = Annotated[str, MinLen(1), MaxLen(200)]
 Units = Annotated[int, Ge(1), Le(10_000_000)]
 Stock = Annotated[int, Ge(0), Le(1_000_000_000)]

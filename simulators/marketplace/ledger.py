@@ -9,6 +9,7 @@ from typing import Any
 from ...history.clock import rfc3339
 from ...history.records import Lines
 from ..kit.collection import Collection
+from ..kit.fields import MOST_LETTERS
 from ..kit.ledger import Ledger, World
 from ..kit.money import MINOR_DIGITS, ZERO
 from ..kit.orders import (
@@ -186,6 +187,8 @@ class MarketplaceLedger(Ledger):
         content = replace(
             content, payment_id=self._authorise(wanted.order_ref, wanted.total, wanted.currency)
         )
+        if (behind := self.world.decide("checkout_text", wanted.order_ref)) is not None:
+            content = _written(content, behind)
         order, effect_id = self._place(content)
         for listing, units in bought:
             listing.listed -= units
@@ -741,3 +744,23 @@ def _short(order: Order, units: dict[str, int]) -> Lines:
         for line in order.lines
         if line.line_id in units
     ]
+
+
+def _written(content: OrderContent, behind: Mapping[str, str]) -> OrderContent:
+    """The order with these texts behind the customer's name, first address line and city; none gets too long."""
+
+    def put(text: str, name: str) -> str:
+        end = behind.get(name, "")
+        return text[: MOST_LETTERS - len(end)] + end
+
+    customer, ship_to = content.customer, content.ship_to
+    return replace(
+        content,
+        customer=replace(customer, name=put(customer.name, "name")),
+        ship_to=replace(
+            ship_to,
+            name=put(ship_to.name, "name"),
+            line1=put(ship_to.line1, "line1"),
+            city=put(ship_to.city, "city"),
+        ),
+    )

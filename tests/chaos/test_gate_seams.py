@@ -5,7 +5,22 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from peakproof.chaos.errors import ChaosError
-from peakproof.chaos.fault import Call, Connection, Document, FaultContext, Leaving, Levers, Outgoing, Reply
+from peakproof.chaos.fault import (
+    HIDDEN,
+    Call,
+    Connection,
+    Document,
+    FaultContext,
+    Hidden,
+    Leaving,
+    Levers,
+    Outgoing,
+    Reply,
+)
+from peakproof.chaos.faults.corrupt_signature import CorruptSignature
+from peakproof.chaos.faults.duplicate_delivery import DuplicateDelivery
+from peakproof.chaos.faults.held_deliveries import HeldDeliveries
+from peakproof.chaos.faults.unsubscribed import Unsubscribed
 from peakproof.chaos.injection import When
 
 from .test_gate import EVENT, Room, a_call
@@ -141,3 +156,63 @@ def test_a_lever_that_a_process_lacks_is_said_and_is_no_firing() -> None:
         room.gate.levers = machine
         trigger = room.arm("mine", Forgetful())
         assert (trigger.fired, room.marks, len(room.gate.errors)) == (0, [], 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Hide:
+    """Says that nothing can be seen yet."""
+
+    seam: ClassVar[Literal["document"]] = "document"
+
+    def change(self, document: Document, leaving: Leaving, ctx: FaultContext) -> Document | Hidden | None:
+        return HIDDEN
+
+
+async def test_a_hidden_document_is_not_found_and_what_was_done_stays_done() -> None:
+    room, call = Room(), a_call()
+    room.arm("mine", Hide())
+    reply = await answering(DOCUMENT, room, call)
+    assert (reply.status, reply.error, reply.refused_by) == (404, "not_found", "fault")
+    assert (call.faults, room.marks) == (["mine"], [("fired", "mine", "erp-web-000001")])
+
+
+def test_an_event_cannot_be_hidden() -> None:
+    room = Room()
+    room.arm("mine", Hide())
+    event = replace(EVENT, body=b'{"data": {}}')
+    assert room.gate.deliveries(event) == [event]
+    assert len(room.gate.errors) == 1
+
+
+def test_what_a_fault_leaves_alone_has_not_met_it() -> None:
+    room = Room()
+    trigger = room.arm("mine", Unsubscribed(after=2), when=When(limit=1))
+    assert room.gate.deliveries(EVENT) == [EVENT]
+    assert (trigger.fired, room.marks) == (0, [])
+    (ended,) = room.gate.deliveries(replace(EVENT, failures=2))
+    assert (ended.unsubscribes, trigger.fired) == (True, 1)
+
+
+def test_each_injection_that_holds_a_delivery_is_named() -> None:
+    room = Room()
+    for name in ("mine", "yours"):
+        room.arm(name, HeldDeliveries())
+    room.arm("his", DuplicateDelivery())
+    leaving = room.gate.deliveries(EVENT)
+    assert [(one.held_by, one.copy) for one in leaving] == [(("mine", "yours"), 0), (("mine", "yours"), 1)]
+
+
+def test_the_attempt_itself_is_the_first_that_is_no_extra() -> None:
+    room = Room()
+    room.arm("mine", CorruptSignature())
+    room.arm("yours", DuplicateDelivery())
+    event = replace(
+        EVENT, body=b'{"type": "sales_order.posted", "subject": "web-000001", "data": {"x_id": "1"}}'
+    )
+    leaving = room.gate.deliveries(event)
+    assert [(one.signature, one.copy) for one in leaving] == [
+        ("corrupt", 1),
+        ("corrupt", 2),
+        ("valid", 0),
+        ("valid", 3),
+    ]
