@@ -1,4 +1,4 @@
-"""The gate: throttle first, then faults in the schedule's order; a broken fault never hurts a call."""
+"""The gate: who hides the system, the throttle, then faults in the schedule's order; a broken fault never hurts a call."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,7 +6,17 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 
-from peakproof.chaos.fault import Call, Fault, FaultContext, Forward, Outgoing, Reply
+from peakproof.chaos.fault import (
+    Call,
+    Decision,
+    Fault,
+    FaultContext,
+    Figures,
+    Forward,
+    Outgoing,
+    Reply,
+    Throttle,
+)
 from peakproof.chaos.faults.drop_delivery import DropDelivery
 from peakproof.chaos.faults.duplicate_delivery import DuplicateDelivery
 from peakproof.chaos.faults.latency import Latency
@@ -87,11 +97,11 @@ class BrokenRule:
 class Room:
     """A gate with a face behind it that commits whatever reaches it."""
 
-    def __init__(self, throttle: TokenBucket | None = None) -> None:
+    def __init__(self, throttle: Throttle | None = None, exempt: frozenset[str] = frozenset()) -> None:
         self.marks: list[tuple[str, str, str | None]] = []
         self.trail: list[str] = []
         self.slept_s: list[float] = []
-        self.gate = Gate("erp", throttle, sleep=self._sleep, now=lambda: 0, marks=self._mark)
+        self.gate = Gate("erp", throttle, sleep=self._sleep, now=lambda: 0, marks=self._mark, exempt=exempt)
         self.failure: Exception | None = None
 
     async def _sleep(self, seconds: float) -> None:
@@ -250,6 +260,103 @@ def test_two_cuts_multiply() -> None:
     room.arm("b", ThrottleCut(0.5))
     assert room.gate.throttle is not None
     assert room.gate.throttle.factor == 0.25
+
+
+class Telling:
+    """A throttle that answers as it is told, and says when a call has ended."""
+
+    waits = False
+
+    def __init__(self, **decision: Any) -> None:
+        self.factor = 1.0
+        self.ended = 0
+        self._decision = Decision("erp/sut", release=self._release, **decision)
+
+    def admit(self, call: Call, now_ns: int) -> Decision:
+        return self._decision
+
+    def figures(self, call: Call, now_ns: int) -> Figures:
+        return Figures(limit=1, left=1, window_ns=0, reset_ns=0, wait_ns=0)
+
+    def _release(self) -> None:
+        self.ended += 1
+
+
+async def test_an_outage_wins_over_the_throttle_and_counts_nothing() -> None:
+    room = Room(TokenBucket(rate_per_s=1))
+    trigger = room.arm("down", Outage())
+    call = a_call()
+    for _ in range(3):
+        assert (await room.gate(call, room.face)).error == "outage"
+    assert call.bucket is None
+    room.gate.heal(trigger)
+    assert room.gate.idle
+    assert (await room.gate(call, room.face)).status == 201
+    assert call.bucket == "erp/sut"
+    assert (await room.gate(call, room.face)).status == 429
+
+
+async def test_an_outage_that_does_not_act_leaves_the_call_to_the_throttle_and_the_other_faults() -> None:
+    room = Room(TokenBucket(rate_per_s=1))
+    room.arm("slow", Noop(room.trail.append, "slow"), rank=0)
+    room.arm("down", Outage(), Where(order_ref="web-000009"), rank=1)
+    assert (await room.gate(a_call(), room.face)).status == 201
+    assert (await room.gate(a_call(), room.face)).status == 429
+    assert room.trail == ["slow before", "commit", "slow after"]
+
+
+async def test_an_admitted_call_waits_as_long_as_the_throttle_says_before_any_fault_meets_it() -> None:
+    throttle = Telling(wait_s=1.5)
+    room = Room(throttle)
+    room.arm("slow", Latency(seconds=4))
+    assert (await room.gate(a_call(), room.face)).status == 201
+    assert room.slept_s == [1.5, 4]
+    assert throttle.ended == 1
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_the_throttle_learns_that_a_call_has_ended_even_if_it_failed(at_once: bool) -> None:
+    throttle = Telling()
+    room = Room(throttle)
+
+    def fails(call: Call) -> Reply:
+        raise KeyError("oops")
+
+    room.failure = KeyError("oops")
+    with pytest.raises(KeyError):
+        if at_once:
+            room.gate.pass_at_once(a_call(), fails)
+        else:
+            await room.gate(a_call(), room.face)
+    assert throttle.ended == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"{}", b'{"extensions":{"cost":1}}'),
+        (b'{"id":"1"}', b'{"id":"1","extensions":{"cost":1}}'),
+        (b"[1]", b"[1]"),
+        (b"", b""),
+    ],
+)
+def test_what_the_throttle_tells_joins_the_reply_and_leaves_the_stored_one_alone(
+    body: bytes, told: bytes
+) -> None:
+    room = Room(Telling(headers=(("x-left", "3"),), extensions=b'{"cost":1}'))
+    stored = Reply(200, body, [("content-type", "application/json")])
+    reply = room.gate.pass_at_once(a_call(), lambda call: stored)
+    assert reply.body == told
+    assert reply.headers == [("content-type", "application/json"), ("x-left", "3")]
+    assert (stored.body, stored.headers) == (body, [("content-type", "application/json")])
+
+
+async def test_exempt_callers_never_meet_the_throttle() -> None:
+    room = Room(TokenBucket(rate_per_s=1, scope="system"), exempt=frozenset({"shopper"}))
+    for _ in range(3):
+        assert (await room.gate(replace(a_call(), client="shopper"), room.face)).status == 201
+    assert (await room.gate(a_call(), room.face)).status == 201
+    assert (await room.gate(a_call(), room.face)).status == 429
 
 
 def test_delivery_faults_compose_and_number_the_copies() -> None:

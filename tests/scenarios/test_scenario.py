@@ -1,11 +1,13 @@
 """The scenario as a value: the library, windows in per cent, the same again from JSON, and changes by path."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from peakproof.chaos.fault import Call
 from peakproof.history.clock import Clock
 from peakproof.history.writer import HistoryWriter
 from peakproof.loadtests.plan import (
@@ -125,6 +127,34 @@ def test_the_usual_systems_stand_unless_changed_or_taken_away() -> None:
 def test_a_rule_of_ones_own_leaves_the_usual_ones_of_the_system() -> None:
     web = scenario(estate={"systems": {"web": {"strict_versions": True}}}).estate_settings(1).systems["web"]
     assert dict(web.rules) == {"currencies": ("GBP", "JPY"), "strict_versions": True}
+
+
+def test_a_system_can_have_a_vendors_plan_with_changes_that_survive_being_stored() -> None:
+    throttle = {"plan": "shopify-rest", "tier": "plus", "scale": 0.5, "calls": {"size": 7}}
+    found = scenario(estate={"systems": {"web": {"throttle": throttle}}})
+    assert Scenario.of_document(found.document(), "again") == found
+    changed = found.with_overrides({"estate.systems.web.throttle.calls.size": 9})
+    call = Call("web-1", "web", "get_order", "o", 1, "GET", "/", {}, b"", 0, False, "sut-web")
+    for one, told in ((found, "1/7"), (changed, "1/9")):
+        built = one.estate_settings(1).systems["web"].throttle
+        assert built is not None
+        assert built.admit(call, 0).headers == (("x-shopify-shop-api-call-limit", told),)
+
+
+def test_systems_with_the_same_share_are_counted_together() -> None:
+    throttle = {"plan": "netsuite", "share": "account", "account": {"limit": 1}}
+    found = scenario(estate={"systems": {"erp": {"throttle": throttle}, "wms": {"throttle": throttle}}})
+    systems = found.estate_settings(1).systems
+    erp, wms = systems["erp"].throttle, systems["wms"].throttle
+    assert erp is not None
+    assert wms is not None
+    call = Call("erp-1", "erp", "get_item", "o", 1, "GET", "/", {}, b"", 0, False, "sut-erp")
+    first = erp.admit(call, 0)
+    assert (first.bucket, first.refusal) == ("account", None)
+    assert wms.admit(replace(call, system="wms"), 0).refusal is not None
+    assert first.release is not None
+    first.release()
+    assert wms.admit(replace(call, system="wms"), 0).refusal is None
 
 
 def test_two_estates_of_one_scenario_share_no_throttle() -> None:
