@@ -434,7 +434,8 @@ def list_(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="scenarios, faults, throttles, invariants, kpis, defects, flows or profiles."
+            metavar="KIND",
+            help="scenarios, faults, throttles, plans, invariants, kpis, defects, flows or profiles.",
         ),
     ],
     as_json: JsonOption = False,
@@ -468,6 +469,12 @@ def _chaos(which: str) -> list[dict[str, Any]]:
 
     entries = (FAULTS if which == "faults" else THROTTLES).entries()
     return [asdict(entry) for entry in entries]
+
+
+def _plans() -> list[dict[str, Any]]:
+    from .chaos.plan import Plan
+
+    return [Plan.load(name).described(name) for name in Plan.names()]
 
 
 def _invariants() -> list[dict[str, Any]]:
@@ -517,6 +524,7 @@ CATALOGUES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "scenarios": _scenarios,
     "faults": functools.partial(_chaos, "faults"),
     "throttles": functools.partial(_chaos, "throttles"),
+    "plans": _plans,
     "invariants": _invariants,
     "kpis": _kpis,
     "defects": _defects,

@@ -173,6 +173,10 @@ class Plan(_Part):
             wrong = first.get("ctx", {}).get("error") or f"{first['msg']}, got {first['input']!r:.60}"
             raise ChaosError(f"{source}: {place}: {wrong}".replace(": : ", ": ")) from None
 
+    def described(self, name: str) -> dict[str, Any]:
+        """As ``peakproof list plans --json`` shows it: rules with their settings, tiers, sources."""
+        return {"name": name} | self.model_dump(mode="json", include={"summary", "rules", "tiers", "sources"})
+
     # At work
 
     def throttle(

@@ -63,3 +63,11 @@ def test_every_operation_that_the_flows_page_names_exists() -> None:
     }
     assert named - no_operations <= known
     assert len(named & known) > 10
+
+
+def test_the_page_of_throttles_is_current() -> None:
+    printed = printer("print_throttles").document()
+    stored = (DOCS / "throttles.md").read_text("utf-8")
+    assert stored == printed, (
+        "docs/throttles.md is stale: run python docs/print_throttles.py > docs/throttles.md"
+    )

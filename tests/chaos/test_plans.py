@@ -143,6 +143,13 @@ def test_shopify_graphql_tells_costs_in_the_body_and_refuses_with_200() -> None:
     assert status(json.dumps(document["extensions"]).encode()) == (102, None, 82)
 
 
+def test_a_cut_leaves_json_that_can_be_read() -> None:
+    throttle = Plan.load("shopify-graphql").throttle()
+    throttle.factor = 0.123
+    cost = json.loads(throttle.admit(a_call(), NOW_NS).extensions or b"")["cost"]
+    assert cost["throttleStatus"] == {"maximumAvailable": 123, "currentlyAvailable": 113, "restoreRate": 12.3}
+
+
 def test_the_status_of_a_refusal_can_be_switched() -> None:
     throttle = Plan.load("shopify-graphql").throttle(
         changes={"cost": {"size": 102}, "refusal": {"status": 429}}
