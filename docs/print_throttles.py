@@ -43,7 +43,8 @@ PLANS = """
 shorter, rates ten times higher); the name of a rule with settings to change; `refusal` with a `status`, `headers` or
 `body` of its own, e.g. `{plan: shopify-graphql, scale: 0.1, cost: {size: 500}, refusal: {status: 429}}`.
 
-Every number is the vendor's default on the day it was read; *unverified* says what no document confirmed.
+Every number is a vendor's default, and can be changed. *documented*: the vendor's own text says so, as it was on the day it was
+read; *second-hand*: somebody else's does; *unverified*: told without a document, or assumed.
 """
 
 
