@@ -20,6 +20,11 @@ VIEWS = Path(__file__).with_name("views.sql")
 
 LINES_TYPE = "STRUCT(line_id VARCHAR, sku VARCHAR, quantity BIGINT, unit_price VARCHAR)[]"
 AMOUNT_TYPE = "DECIMAL(18,4)"
+SHOWN_TYPE = (
+    "STRUCT(status VARCHAR, location VARCHAR, on_hand VARCHAR, "
+    "order_ref VARCHAR, system VARCHAR, reason VARCHAR, since VARCHAR)"
+)
+"""What judging needs of a document's own fields; taking them out in the one pass is cheaper than keeping the text."""
 
 Record = Call | Effect | Delivery | FaultMark | WorkloadItem | Body
 
@@ -168,7 +173,7 @@ class History:
             if record is Body:
                 files = [self._whole(path) for path in files]
             self._create(table, record, files, lazy=record is Body)
-        self._create("state", StateDocument, sorted((self.folder / "state").glob("*.jsonl")))
+        self._create_state()
         self._create_run()
         self.connection.execute(VIEWS.read_text("utf-8"))
 
@@ -183,7 +188,11 @@ class History:
     def _create(
         self, table: str, record: type[msgspec.Struct], files: list[Path], *, lazy: bool = False
     ) -> None:
-        columns = columns_of(record)
+        self._create_of_columns(table, columns_of(record), files, lazy=lazy)
+
+    def _create_of_columns(
+        self, table: str, columns: list[Column], files: list[Path], *, lazy: bool = False
+    ) -> None:
         files = [path for path in files if path.stat().st_size]
         if not files:
             listed = ", ".join(f"{_quoted(c.name)} {c.type}" for c in columns)
@@ -200,6 +209,18 @@ class History:
         if broken:
             self.unreadable[table] = broken
             self.connection.execute(f"DELETE FROM {table} WHERE NOT ({whole})")
+
+    def _create_state(self) -> None:
+        """``state``, read from disk when a query asks for it, and ``state_read``: of each document what judging needs."""
+        files = sorted((self.folder / "state").glob("*.jsonl"))
+        self._create("state", StateDocument, files, lazy=True)
+        columns = [
+            *(column for column in columns_of(StateDocument) if column.name != "doc"),
+            Column("doc", SHOWN_TYPE, SHOWN_TYPE, "doc", required=True),
+        ]
+        self._create_of_columns("state_read", columns, files)
+        if "state_read" in self.unreadable:
+            self.unreadable["state"] = self.unreadable.pop("state_read")
 
     def _create_run(self) -> None:
         """``run``: one row of facts; ``judged_flows``: the flows that this run is judged on."""

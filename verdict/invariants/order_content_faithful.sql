@@ -4,19 +4,28 @@
 -- severity: critical
 -- step:     25
 -- remedy:   Map fields one to one, keep amounts as decimal strings in the order's own currency, and read and write UTF-8.
-WITH documents AS ( -- as last corrected
-    SELECT system, coalesce(document_id, effect_id)                                        AS document_id,
-           any_value(order_ref)                                                            AS order_ref,
-           arg_max(lines, (at_ns, effect_id)) FILTER (WHERE lines IS NOT NULL)             AS lines,
-           arg_max(amount, (at_ns, effect_id)) FILTER (WHERE amount IS NOT NULL)           AS total,
-           arg_max(currency, (at_ns, effect_id)) FILTER (WHERE currency IS NOT NULL)       AS currency,
-           arg_max(data -> '$.customer', (at_ns, effect_id)) FILTER (WHERE (data ->> '$.customer') IS NOT NULL) AS customer,
-           arg_max(data -> '$.ship_to', (at_ns, effect_id)) FILTER (WHERE (data ->> '$.ship_to') IS NOT NULL)   AS ship_to,
-           list(effect_id ORDER BY at_ns, effect_id)                                       AS effect_ids
+WITH told AS (
+    SELECT system, coalesce(document_id, effect_id) AS document_id, order_ref, effect_id, at_ns, lines, amount, currency,
+           json_extract(data, ['$.customer', '$.ship_to']) AS said
     FROM   effects
     WHERE  kind IN ('oms_order_created', 'oms_order_updated', 'sales_order_received', 'sales_order_updated')
       AND  order_ref IS NOT NULL
-    GROUP  BY 1, 2
+), said_again AS ( -- few; most documents are told of once
+    SELECT system, document_id FROM told GROUP BY system, document_id HAVING count(*) > 1
+), documents AS ( -- as last corrected
+    SELECT system, document_id, order_ref, lines, amount AS total, currency,
+           nullif(said[1]::VARCHAR, 'null') AS customer, nullif(said[2]::VARCHAR, 'null') AS ship_to, [effect_id] AS effect_ids
+    FROM   told ANTI JOIN said_again USING (system, document_id)
+    UNION  ALL
+    SELECT system, document_id, any_value(order_ref),
+           arg_max(lines, (at_ns, effect_id)) FILTER (WHERE lines IS NOT NULL),
+           arg_max(amount, (at_ns, effect_id)) FILTER (WHERE amount IS NOT NULL),
+           arg_max(currency, (at_ns, effect_id)) FILTER (WHERE currency IS NOT NULL),
+           arg_max(said[1]::VARCHAR, (at_ns, effect_id)) FILTER (WHERE said[1]::VARCHAR <> 'null'),
+           arg_max(said[2]::VARCHAR, (at_ns, effect_id)) FILTER (WHERE said[2]::VARCHAR <> 'null'),
+           list(effect_id ORDER BY at_ns, effect_id)
+    FROM   told SEMI JOIN said_again USING (system, document_id)
+    GROUP  BY system, document_id
 ), compared AS ( -- what is the same to the letter need not be taken apart
     SELECT o.order_ref, o.effect_id, d.system, d.document_id, d.effect_ids,
            CASE WHEN d.currency IS DISTINCT FROM o.currency
@@ -30,11 +39,11 @@ WITH documents AS ( -- as last corrected
                 THEN format('lines {} became {}',
                             array_to_string([concat_ws(' ', x.line_id, x.sku, '×', x.quantity, x.unit_price) FOR x IN o.lines], '; '),
                             coalesce(array_to_string([concat_ws(' ', x.line_id, x.sku, '×', x.quantity, x.unit_price) FOR x IN d.lines], '; '), 'nothing')) END AS lines,
-           CASE WHEN d.customer = o.customer THEN NULL
+           CASE WHEN d.customer = o.customer::VARCHAR THEN NULL
                 WHEN [d.customer ->> f FOR f IN ['$.name', '$.email']]
                   IS DISTINCT FROM [o.customer ->> f FOR f IN ['$.name', '$.email']]
                 THEN format('customer {} became {}', o.customer, coalesce(d.customer::VARCHAR, 'nothing')) END     AS customer,
-           CASE WHEN d.ship_to = o.ship_to THEN NULL
+           CASE WHEN d.ship_to = o.ship_to::VARCHAR THEN NULL
                 WHEN [d.ship_to ->> f FOR f IN ['$.name', '$.line1', '$.line2', '$.city', '$.postcode', '$.country']]
                   IS DISTINCT FROM [o.ship_to ->> f FOR f IN ['$.name', '$.line1', '$.line2', '$.city', '$.postcode', '$.country']]
                 THEN format('address {} became {}', o.ship_to, coalesce(d.ship_to::VARCHAR, 'nothing')) END       AS address

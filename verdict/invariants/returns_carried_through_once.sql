@@ -14,9 +14,9 @@ WITH steps AS (
            count(*) FILTER (WHERE kind = 'payment_refunded')      AS refunded,
            count(*) FILTER (WHERE kind = 'refund_confirmed')      AS confirmed,
            coalesce(bool_and(amount = 0) FILTER (WHERE kind = 'credit_memo_received'), false) AS worth_nothing,
-           arg_min(units_by_line([x FOR x IN lines IF x.quantity > 0]), at_ns)
+           arg_min([x FOR x IN lines IF x.quantity > 0], at_ns)
              FILTER (WHERE kind = 'return_received')              AS came,
-           arg_min(units_by_line([x FOR x IN lines IF x.quantity > 0]), at_ns)
+           arg_min([x FOR x IN lines IF x.quantity > 0], at_ns)
              FILTER (WHERE kind = 'credit_memo_received')         AS credited_lines,
            list(effect_id ORDER BY at_ns, effect_id)              AS effect_ids
     FROM   effects
@@ -26,14 +26,14 @@ WITH steps AS (
 )
 SELECT r.ref                                                                                          AS subject,
        CASE WHEN greatest(s.authorised, s.expected, s.credited, s.refunded, s.confirmed) > 1
-              OR s.credited_lines <> s.came THEN false
+              OR units_by_line(s.credited_lines) <> units_by_line(s.came) THEN false
             ELSE eventually((s.authorised = 1 AND s.expected = 1 AND s.received >= 1
                              AND (s.nothing_came > 0 OR (s.credited = 1 AND (s.worth_nothing OR (s.refunded = 1 AND s.confirmed = 1)))))
                             OR coalesce(o.parked, false)) END                                         AS holds,
        concat_ws('; ', format('order {}: authorised {}, expected {}, received {}, credited {}, refunded {}, confirmed {} times',
                               r.order_ref, coalesce(s.authorised, 0), coalesce(s.expected, 0), coalesce(s.received, 0),
                               coalesce(s.credited, 0), coalesce(s.refunded, 0), coalesce(s.confirmed, 0)),
-                 CASE WHEN s.credited_lines <> s.came THEN 'other lines were credited than came back' END) AS finding,
+                 CASE WHEN units_by_line(s.credited_lines) <> units_by_line(s.came) THEN 'other lines were credited than came back' END) AS finding,
        list_concat([r.effect_id], s.effect_ids)                                                       AS evidence,
        r.order_ref
 FROM   effects AS r

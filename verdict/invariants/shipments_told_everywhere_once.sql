@@ -5,27 +5,31 @@
 -- step:     52
 -- remedy:   Give each of the three its own durable task per shipment with its own Idempotency-Key, and retry each until it is done.
 WITH shipments AS (
-    SELECT order_ref, ref AS shipment_id, effect_id, units_by_line(lines) AS lines
+    SELECT row_number() OVER () AS shipment, order_ref, ref AS shipment_id, effect_id, lines,
+           [(x.line_id, x.quantity) FOR x IN lines] AS units
     FROM   effects WHERE kind = 'shipment_confirmed' AND ref IS NOT NULL AND len(lines) > 0
 ), told AS (
-    SELECT order_ref, ref AS shipment_id,
-           count(*) FILTER (WHERE kind = 'invoice_received')    AS invoiced,
-           count(*) FILTER (WHERE kind = 'oms_order_shipped')   AS in_oms,
-           count(*) FILTER (WHERE kind = 'shipment_recorded')   AS on_channel,
-           list(units_by_line(lines)) AS lines,
-           list(effect_id ORDER BY at_ns, effect_id)            AS effect_ids
+    SELECT order_ref, ref AS shipment_id, kind, effect_id, at_ns, lines, [(x.line_id, x.quantity) FOR x IN lines] AS units
     FROM   effects WHERE kind IN ('invoice_received', 'oms_order_shipped', 'shipment_recorded')
-    GROUP  BY order_ref, ref
+), compared AS ( -- what is the same to the letter need not be added up by line
+    SELECT any_value(s.order_ref) AS order_ref, any_value(s.shipment_id) AS shipment_id, any_value(s.effect_id) AS effect_id,
+           count(*) FILTER (WHERE t.kind = 'invoice_received')    AS invoiced,
+           count(*) FILTER (WHERE t.kind = 'oms_order_shipped')   AS in_oms,
+           count(*) FILTER (WHERE t.kind = 'shipment_recorded')   AS on_channel,
+           bool_or(CASE WHEN t.units = s.units THEN false
+                        ELSE units_by_line(t.lines) <> units_by_line(s.lines) END) AS other_lines,
+           list(t.effect_id ORDER BY t.at_ns, t.effect_id) FILTER (WHERE t.effect_id IS NOT NULL) AS effect_ids
+    FROM   shipments AS s
+    LEFT   JOIN told AS t ON t.order_ref = s.order_ref AND t.shipment_id = s.shipment_id
+    GROUP  BY s.shipment
 )
 SELECT s.shipment_id                                                                            AS subject,
-       CASE WHEN greatest(t.invoiced, t.in_oms, t.on_channel) > 1
-              OR len([x FOR x IN t.lines IF x <> s.lines]) > 0 THEN false
-            ELSE eventually((t.invoiced = 1 AND t.in_oms = 1 AND t.on_channel = 1) OR coalesce(o.parked, false)) END AS holds,
+       CASE WHEN greatest(s.invoiced, s.in_oms, s.on_channel) > 1 OR s.other_lines THEN false
+            ELSE eventually((s.invoiced = 1 AND s.in_oms = 1 AND s.on_channel = 1) OR coalesce(o.parked, false)) END AS holds,
        concat_ws('; ', format('order {}: {} invoices, told the OMS {} times and the channel {} times', s.order_ref,
-                              coalesce(t.invoiced, 0), coalesce(t.in_oms, 0), coalesce(t.on_channel, 0)),
-                 CASE WHEN len([x FOR x IN t.lines IF x <> s.lines]) > 0 THEN 'with other lines than were shipped' END) AS finding,
-       list_concat([s.effect_id], t.effect_ids)                                                 AS evidence,
+                              s.invoiced, s.in_oms, s.on_channel),
+                 CASE WHEN s.other_lines THEN 'with other lines than were shipped' END) AS finding,
+       list_concat([s.effect_id], s.effect_ids)                                                 AS evidence,
        s.order_ref
-FROM   shipments AS s
-LEFT   JOIN told AS t ON t.order_ref = s.order_ref AND t.shipment_id = s.shipment_id
+FROM   compared AS s
 LEFT   JOIN accepted_orders AS o ON o.order_ref = s.order_ref

@@ -25,14 +25,14 @@ WITH stories (story, place, status) AS ( -- the table in docs/flows.md
            ('returned', 'erp', 'partially_invoiced'), ('returned', 'erp', 'invoiced'),
            ('returned', 'wms', 'partially_shipped'), ('returned', 'wms', 'shipped'),
            ('returned', 'payments', 'partially_refunded'), ('returned', 'payments', 'refunded')
-), documents AS (
+), shown_by AS (
     SELECT CASE WHEN system IN ('oms', 'erp', 'wms', 'payments') THEN system ELSE 'channel' END AS place,
-           order_ref, id, doc ->> '$.status' AS status
-    FROM   state
+           order_ref, status
+    FROM   documents
     WHERE  order_ref IS NOT NULL
       AND  (kind IN ('sales_order', 'fulfilment', 'payment') OR (kind = 'order' AND system <> 'sut'))
 ), living AS ( -- a cancelled or rejected document counts only where nothing else stands
-    SELECT * FROM documents
+    SELECT * FROM shown_by
     QUALIFY NOT (status IN ('cancelled', 'rejected', 'voided', 'expired')
                  AND bool_or(status NOT IN ('cancelled', 'rejected', 'voided', 'expired')) OVER (PARTITION BY order_ref, place))
 ), shown AS ( -- an order in several fulfilments is shipped when all of them are
@@ -47,7 +47,7 @@ WITH stories (story, place, status) AS ( -- the table in docs/flows.md
     SELECT order_ref, effect_id FROM accepted_orders WHERE NOT parked
 ), expected AS ( -- every order at every place that the estate has
     SELECT o.order_ref, p.place FROM judged_orders AS o
-    CROSS  JOIN (SELECT DISTINCT place FROM documents) AS p -- at most five
+    CROSS  JOIN (SELECT DISTINCT place FROM shown_by) AS p -- at most five
 ), free AS ( -- what was shipped cost nothing, so there was nothing to capture
     SELECT s.order_ref FROM shipped_lines AS s JOIN accepted_orders AS o USING (order_ref)
     GROUP  BY s.order_ref HAVING sum(s.quantity * s.unit_price) = 0 AND max(coalesce(o.shipping, 0)) = 0

@@ -6,10 +6,10 @@
 -- remedy:   Forward every stock change as an absolute quantity with its version, publish the latest availability, and reconcile by polling for what was missed.
 WITH on_hand AS (
     SELECT sku,
-           sum(TRY_CAST(doc ->> '$.on_hand' AS BIGINT)) FILTER (WHERE system = 'wms')::BIGINT AS wms,
-           sum(TRY_CAST(doc ->> '$.on_hand' AS BIGINT)) FILTER (WHERE system = 'oms')::BIGINT AS oms,
-           sum(TRY_CAST(doc ->> '$.on_hand' AS BIGINT)) FILTER (WHERE system = 'erp')::BIGINT AS erp
-    FROM   state
+           sum(on_hand) FILTER (WHERE system = 'wms')::BIGINT AS wms,
+           sum(on_hand) FILTER (WHERE system = 'oms')::BIGINT AS oms,
+           sum(on_hand) FILTER (WHERE system = 'erp')::BIGINT AS erp
+    FROM   documents
     WHERE  kind IN ('stock', 'book_stock') AND system IN ('wms', 'oms', 'erp')
     GROUP  BY sku
 ), excused AS ( -- the book waits for the invoices and credit memos of parked orders

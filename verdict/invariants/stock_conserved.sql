@@ -14,8 +14,8 @@ WITH moves AS (
            list(effect_id ORDER BY at_ns, effect_id) AS effect_ids
     FROM   moves GROUP BY ALL
 ), final AS (
-    SELECT system, sku, doc ->> '$.location' AS location, TRY_CAST(doc ->> '$.on_hand' AS BIGINT) AS on_hand
-    FROM   state WHERE (system = 'wms' AND kind = 'stock') OR (system = 'erp' AND kind IN ('stock', 'book_stock'))
+    SELECT system, sku, location, on_hand
+    FROM   documents WHERE (system = 'wms' AND kind = 'stock') OR (system = 'erp' AND kind IN ('stock', 'book_stock'))
 )
 SELECT concat_ws(' ', s.system, s.sku, s.location)                                        AS subject,
        s.opening + s.moved = s.closing AND s.jumps = 0 AND coalesce(f.on_hand = s.closing, true) AS holds,
