@@ -4,15 +4,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..history.reader import History
-from ..verdict.judge import judge
+from ..verdict.judge import judge_history, write_verdict
 from ..verdict.report import write_reports
 from ..verdict.result import Verdict
 
 
 def judge_run(folder: Path, *, invariants: Iterable[Path] = (), objectives: Iterable[str] = ()) -> Verdict:
     """Judge a run; writes ``verdict.json``, ``junit.xml`` and ``report.html`` into its folder."""
-    verdict = judge(folder, extra=invariants, objectives=objectives)
-    write_reports(verdict, folder)
+    with History.of_run(folder) as history:
+        verdict = judge_history(history, extra=invariants, objectives=objectives)
+        write_verdict(verdict, folder)
+        write_reports(verdict, folder, history)
     return verdict
 
 

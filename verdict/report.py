@@ -13,11 +13,15 @@ MOST_MOMENTS = 500
 """So much of each story."""
 
 
-def write_reports(verdict: Verdict, run_folder: Path) -> tuple[Path, Path]:
-    """Write ``junit.xml`` and ``report.html`` into the run's folder, each whole or not at all; returns their paths."""
+def write_reports(verdict: Verdict, run_folder: Path, history: History | None = None) -> tuple[Path, Path]:
+    """Write ``junit.xml`` and ``report.html`` into the run's folder, each whole or not at all; returns their paths.
+
+    ``history`` is the run's where it is open already; it is read again only where it is not and something was found.
+    """
+    stories = _stories(verdict, run_folder) if history is None else _told(verdict, history)
     return (
         _written(run_folder / "junit.xml", junit.render(verdict)),
-        _written(run_folder / "report.html", html.render(verdict, run_folder, _stories(verdict, run_folder))),
+        _written(run_folder / "report.html", html.render(verdict, run_folder, stories)),
     )
 
 
@@ -29,9 +33,13 @@ def _written(path: Path, text: str) -> Path:
 
 
 def _stories(verdict: Verdict, run_folder: Path) -> dict[str, list[Moment]]:
-    subjects = list(dict.fromkeys(finding.about for _, finding in verdict.worst))[:STORIES_TOLD]
-    if not subjects:
+    if not verdict.worst:
         return {}
     with History.of_run(run_folder) as history:
-        stories = {subject: order_timeline(history, subject)[:MOST_MOMENTS] for subject in subjects}
+        return _told(verdict, history)
+
+
+def _told(verdict: Verdict, history: History) -> dict[str, list[Moment]]:
+    subjects = list(dict.fromkeys(finding.about for _, finding in verdict.worst))[:STORIES_TOLD]
+    stories = {subject: order_timeline(history, subject)[:MOST_MOMENTS] for subject in subjects}
     return {subject: story for subject, story in stories.items() if story}
