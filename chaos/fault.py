@@ -102,6 +102,10 @@ class Reply:
     bucket: str | None = None
     wire: Wire | None = None
 
+    def carried_out(self, call: Call) -> bool:
+        """What was asked was done by this very call: a change was committed, a read was answered."""
+        return self.committed if call.changes else self.status < 300
+
 
 Forward = Callable[[Call], Awaitable[Reply]]
 """Hand a call on towards the ledger; what comes back is the true reply."""
@@ -135,7 +139,9 @@ class CallFault(Protocol):
 
     A class variable ``changes_only = True`` says that it acts on state-changing operations only, unless its
     injection says otherwise. ``hides = True`` says that the system is not there at all: it acts before the throttle is
-    asked, for who is down counts nothing and refuses nothing.
+    asked, for who is down counts nothing and refuses nothing. ``carried_out_only = True`` says that there is something
+    for it only in the reply of a call that the system carried out (``Reply.carried_out``): any other reply goes its
+    way, which is then no firing.
     """
 
     seam: ClassVar[Literal["call"]]

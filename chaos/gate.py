@@ -283,6 +283,8 @@ class Gate:
                 fault = entry.fault
                 if fault.seam == "document":
                     return self._rewrite(entry, fault, call, await self._pass(inner, call, forward))
+                if getattr(fault, "carried_out_only", False):
+                    return await self._afterwards(entry, fault, call, await self._pass(inner, call, forward))
                 self._note(entry.trigger, call)
 
                 async def onward(
@@ -292,6 +294,18 @@ class Gate:
 
                 return await self._apply(entry, fault, call, onward)
         return await forward(call)
+
+    async def _afterwards(self, entry: _Active[Any], fault: CallFault, call: Call, reply: Reply) -> Reply:
+        """What a fault makes of the reply of a call that was carried out; any other goes its way."""
+        if not reply.carried_out(call):
+            entry.trigger.fired -= 1
+            return reply
+        self._note(entry.trigger, call)
+
+        async def carried_out(call: Call) -> Reply:
+            return reply
+
+        return await self._apply(entry, fault, call, carried_out)
 
     def _rewrite(self, entry: _Active[Any], fault: DocumentFault, call: Call, reply: Reply) -> Reply:
         """A reply whose document a fault has changed; as it was where there is nothing to change."""

@@ -12,11 +12,13 @@ from ..wire import Hang, Reset
 class LostReply:
     """A timeout after the commit: who retries without an idempotency key, or without looking first, does it twice.
 
+    A refusal, or the repeated answer to a key that is known, committed nothing: those replies arrive.
     ``how``: ``reset`` ends the connection with a RST, ``hang`` stays silent until the caller gives up.
     """
 
     seam: ClassVar[Literal["call"]] = "call"
     changes_only: ClassVar[bool] = True
+    carried_out_only: ClassVar[bool] = True
 
     how: Literal["reset", "hang"] = "reset"
 

@@ -94,6 +94,15 @@ class BrokenRule:
         raise KeyError("oops")
 
 
+def answering(reply: Reply) -> Forward:
+    """A face that always answers so."""
+
+    async def face(call: Call) -> Reply:
+        return reply
+
+    return face
+
+
 class Room:
     """A gate with a face behind it that commits whatever reaches it."""
 
@@ -169,6 +178,48 @@ async def test_faults_compose() -> None:
     room.arm("lost", LostReply(), rank=1)
     reply = await room.gate(a_call(), room.face)
     assert (room.slept_s, room.trail, reply.committed, reply.wire is None) == ([2.0], ["commit"], True, False)
+
+
+async def test_a_lost_reply_is_one_of_a_call_that_was_carried_out() -> None:
+    """A refusal and the repeated answer to a known key arrive; neither is a firing, nor counts against the limit."""
+    room = Room()
+    trigger = room.arm("lost", LostReply(), when=When(limit=1))
+    for reply in (Reply(422, error="amount_mismatch"), Reply(429), Reply(201, replayed=True)):
+        call = a_call()
+        assert await room.gate(call, answering(reply)) is reply
+        assert (call.faults, trigger.fired, room.marks) == ([], 0, [])
+    lost = await room.gate(a_call(), room.face)
+    assert (lost.committed, lost.wire is None, trigger.fired) == (True, False, 1)
+    assert room.marks == [("fired", "lost", "erp-web-000001")]
+    assert (await room.gate(a_call(), room.face)).wire is None
+
+
+async def test_which_carried_out_calls_lose_their_reply_does_not_depend_on_the_refused_ones() -> None:
+    """Keyed dice look at the call alone: refusals in between move the fault to no other order."""
+
+    async def lost(*, refused_first: bool) -> list[str]:
+        room = Room()
+        room.arm("lost", LostReply(), when=When(probability=0.3))
+        found = []
+        for number in range(40):
+            call = a_call(f"web-{number:06}")
+            if refused_first:
+                await room.gate(call, answering(Reply(429)))
+            if (await room.gate(call, room.face)).wire is not None:
+                found.append(call.subject)
+        return found
+
+    assert await lost(refused_first=True) == await lost(refused_first=False)
+    assert 4 < len(await lost(refused_first=False)) < 20
+
+
+async def test_a_read_that_was_answered_can_lose_its_answer_where_that_is_asked_for() -> None:
+    room = Room()
+    room.arm("lost", LostReply(), Where(changes_only=False))
+    read = replace(a_call(), operation="get_sales_order", method="GET", changes=False)
+    assert (await room.gate(read, answering(Reply(404)))).wire is None
+    assert (await room.gate(read, answering(Reply(200)))).wire is not None
+    assert room.marks == [("fired", "lost", "erp-web-000001")]
 
 
 async def test_a_fault_behind_an_outage_neither_acts_nor_counts() -> None:

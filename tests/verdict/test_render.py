@@ -117,6 +117,13 @@ def test_junit_has_a_case_for_each_invariant() -> None:
     assert found["no_order_lost"] == []
 
 
+def test_junit_says_how_long_the_run_took() -> None:
+    with history_of(TWICE, run={**RUN, "duration_s": 61.25}) as history:
+        document = JUnitXml.fromstring(junit.render(judge_history(history)).encode())
+    (suite,) = document
+    assert (document.time, suite.time) == (61.25, 61.25)
+
+
 def test_junit_shows_an_invalid_run_as_an_error() -> None:
     (suite,) = JUnitXml.fromstring(junit.render(verdict_of([])).encode())
     found = {case.name: case.result for case in suite}

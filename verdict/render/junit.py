@@ -26,6 +26,8 @@ def render(verdict: Verdict) -> str:
         suite.add_testcase(case)
     document = JUnitXml("peakproof")
     document.add_testsuite(suite)
+    if verdict.run.duration_s is not None:
+        suite.time = document.time = round(verdict.run.duration_s, 3)  # its cases take no time of their own
     text = io.BytesIO()
     document.write(text)
     return text.getvalue().decode()
