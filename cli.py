@@ -549,10 +549,10 @@ def _scenario(name: str | None, from_run: Path | None, only: str | None) -> "tup
     scenario, seed = Scenario.of_run(folder)
     if only is None:
         return scenario, seed
-    from .scenarios.reports import injections_felt_by
+    from .scenarios.reports import bought_in, injections_felt_by
 
     _check_order(folder, only)
-    return scenario.replaying(only, seed, injections_felt_by(only, folder)), seed
+    return scenario.replaying(only, seed, injections_felt_by(only, folder), bought_in(only, folder)), seed
 
 
 def _sut(

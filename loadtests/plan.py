@@ -182,8 +182,20 @@ class Plan:
     """Shipped, captured and invoiced long before the run; their ``at_s`` is negative."""
     prices: Mapping[str, Mapping[str, Decimal]] = field(repr=False)
     """The opening price list: SKU, then currency. It names every SKU of the plan."""
+    whole_day: tuple[Item, ...] = field(default=(), repr=False)
+    """Everything of the day of which ``items`` are only a part; empty where they are all of it."""
 
     @property
     def orders(self) -> tuple[PlaceOrder, ...]:
         """Its checkouts, by time."""
         return tuple(item for item in self.items if isinstance(item, PlaceOrder))
+
+    @property
+    def expected(self) -> tuple[Item, ...]:
+        """What the systems are made ready for: the whole day, also where only a part of it is carried out."""
+        return self.whole_day or self.items
+
+    @property
+    def expected_orders(self) -> tuple[PlaceOrder, ...]:
+        """The checkouts that the systems are made ready for."""
+        return tuple(item for item in self.expected if isinstance(item, PlaceOrder))

@@ -48,12 +48,12 @@ def hot_skus(orders: Iterable[Basket]) -> frozenset[str]:
 
 
 def opening_stock(plan: Plan) -> dict[str, dict[str, int]]:
-    """Units by SKU and location: about 1.2 times the planned demand, 0.6 times for hot SKUs.
+    """Units by SKU and location: about 1.2 times the demand of the whole day, 0.6 times for hot SKUs.
 
     Locations share a SKU by seeded parts; some SKUs lie at the first one alone.
     """
-    wanted = demand(plan.orders)
-    hot = hot_skus(plan.orders)
+    wanted = demand(plan.expected_orders)
+    hot = hot_skus(plan.expected_orders)
     return {
         sku: split(_units(wanted[sku], sku in hot), sku, plan.locations, plan.seed)
         for sku in sorted(plan.prices)

@@ -41,3 +41,10 @@ def injections_felt_by(order_ref: str, folder: Path) -> set[str]:
             {"order": order_ref},
         )
     return {row["injection"] for row in rows}
+
+
+def bought_in(order_ref: str, folder: Path) -> set[str]:
+    """The SKUs of one order of a stored run, as its channel accepted it."""
+    with History.of_run(folder) as history:
+        rows = history.rows("SELECT DISTINCT sku FROM order_lines WHERE order_ref = $1", [order_ref])
+    return {row["sku"] for row in rows}

@@ -21,6 +21,8 @@ from ..loadtests.plan import (
     Channel,
     Count,
     Damage,
+    Item,
+    PlaceOrder,
     Plan,
     PriceChange,
     Receipt,
@@ -86,7 +88,10 @@ class Workload(Value):
     unknown_items: Annotated[Whole, Field(ge=0)] = 0
     """So many SKUs that are missing from the ERP's item master: each costs one order a rejection for good."""
     only: tuple[str, ...] = ()
-    """Only these orders, at their own times, and nothing of the back office: to replay what broke one of them."""
+    """Only these orders, at their own times, and nothing of the back office: to replay what broke one of them. What
+    the systems hold as the run begins is still made for the whole day."""
+    sold_out: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """SKUs that an order's shopper leaves out, by order reference: in a replay, what others had bought before."""
 
     @model_validator(mode="after")
     def _can_be_read(self) -> Self:
@@ -358,7 +363,10 @@ class Scenario(Value):
             if not wanted
             for kind in kinds
         )
-        items = tuple(item for item in whole.items if not isinstance(item, unwanted))
+        day = tuple(item for item in whole.items if not isinstance(item, unwanted))
+        if not workload.only and not workload.sold_out:
+            return replace(whole, items=day)
+        items = tuple(kept for item in day if (kept := self._kept(item)) is not None)
         if workload.only:
             items = tuple(item for item in items if getattr(item, "order_ref", None) in workload.only)
             if not items:
@@ -366,13 +374,30 @@ class Scenario(Value):
                     f"workload.only: seed {seed} places no order {', '.join(workload.only)}; "
                     "give an order reference of that run, e.g. one that a finding names"
                 )
-        return replace(whole, items=items)
+        return replace(whole, items=items, whole_day=day)
 
-    def replaying(self, order_ref: str, seed: int, injections: Collection[str]) -> Self:
-        """The same for one order alone: its own wishes, the injections that it felt, and the flows that it takes."""
+    def _kept(self, item: Item) -> Item | None:
+        """What a shopper still wants of an order; None where everything in it is sold out."""
+        if isinstance(item, PlaceOrder):
+            return item.without(self.workload.sold_out.get(item.order_ref, ()))
+        return item
+
+    def replaying(
+        self, order_ref: str, seed: int, injections: Collection[str], bought: Collection[str]
+    ) -> Self:
+        """The same for one order alone: its own wishes, the injections that it felt, and the flows that it takes.
+
+        ``bought`` are the SKUs that the order held in the end; what else its shopper wanted was sold out.
+        """
+        workload = self.workload.model_copy(update={"only": (order_ref,)})
+        planned = self.model_copy(update={"workload": workload}).plan(seed)
+        sold_out = {line.sku for order in planned.orders for line in order.lines} - set(bought)
+        if sold_out:
+            gone = {order_ref: (*workload.sold_out.get(order_ref, ()), *sorted(sold_out))}
+            workload = workload.model_copy(update={"sold_out": gone})
         alone = self.model_copy(
             update={
-                "workload": self.workload.model_copy(update={"only": (order_ref,), "back_office": False}),
+                "workload": workload,
                 "schedule": tuple(entry for entry in self.schedule if entry.id in injections),
             }
         )

@@ -290,17 +290,19 @@ class Shop:
 
 def _unknown_skus(plan: Plan, count: int) -> frozenset[str]:
     """SKUs that one small order names and nothing else touches, by luck of the seed."""
-    wished = {item.order_ref for item in plan.items if isinstance(item, RequestCancellation | RequestReturn)}
+    wished = {
+        item.order_ref for item in plan.expected if isinstance(item, RequestCancellation | RequestReturn)
+    }
     touched = {
-        item.sku for item in plan.items if isinstance(item, Receipt | Count | Damage | PriceChange)
+        item.sku for item in plan.expected if isinstance(item, Receipt | Count | Damage | PriceChange)
     } | {line.sku for order in plan.before_run for line in order.lines}
     named_by: dict[str, set[str]] = {}
-    for order in plan.orders:
+    for order in plan.expected_orders:
         for line in order.lines:
             named_by.setdefault(line.sku, set()).add(order.order_ref)
     dice = Dice(plan.seed)
     fit = {}
-    for order in plan.orders:
+    for order in plan.expected_orders:
         own = [line.sku for line in order.lines if len(named_by[line.sku]) == 1 and line.sku not in touched]
         if own and len(order.lines) <= FEW_LINES and order.order_ref not in wished:
             fit[order.order_ref] = own[0]

@@ -31,7 +31,8 @@ class Kpi:
 
     Samples are rows of ``channel, value`` (null for what belongs to no channel); for the measure ``share`` they are
     ``channel, part, whole``. Measures: ``percentiles``, ``share`` (parts over wholes), ``total``, and ``longest``,
-    which is null as soon as one sample is, for then the longest is not known.
+    which is null as soon as one sample is, for then the longest is not known. A further column ``injection`` names
+    the injection that a sample is about; the figure is then also said of each.
     """
 
     name: str
@@ -88,7 +89,7 @@ class Kpi:
             ]
         except duckdb.Error as problem:
             reason = f"the query failed: {str(problem).splitlines()[0]}"
-            return [self._figure(name, None, 0, {}, reason) for name in self.names]
+            return [self._figure(name, None, 0, reason=reason) for name in self.names]
 
     def _value(self, history: History, name: str, aggregates: str, fewest: int) -> KpiValue:
         overall = history.connection.execute(f"SELECT {aggregates} FROM samples").fetchone() or (None, 0)
@@ -98,17 +99,26 @@ class Kpi:
         by_channel = {
             str(channel): (_said(value, count, fewest), int(count)) for channel, value, count in channels
         }
+        by_injection: dict[str, float | None] = {}
+        if any(row[0] == "injection" for row in history.connection.execute("DESCRIBE samples").fetchall()):
+            rows = history.connection.execute(
+                f"SELECT injection, {aggregates} FROM samples WHERE injection IS NOT NULL GROUP BY injection ORDER BY injection"
+            ).fetchall()
+            by_injection = {str(injection): _said(value, count, fewest) for injection, value, count in rows}
         if self.measure == "total":
             fewest = 0  # nothing to add up comes to nothing
-        return self._figure(name, _said(overall[0], overall[1], fewest), int(overall[1]), by_channel, None)
+        return self._figure(
+            name, _said(overall[0], overall[1], fewest), int(overall[1]), by_channel, by_injection
+        )
 
     def _figure(
         self,
         name: str,
         value: float | None,
         count: int,
-        by_channel: Mapping[str, tuple[float | None, int]],
-        reason: str | None,
+        by_channel: Mapping[str, tuple[float | None, int]] | None = None,
+        by_injection: Mapping[str, float | None] | None = None,
+        reason: str | None = None,
     ) -> KpiValue:
         return KpiValue(
             name=name,
@@ -118,7 +128,8 @@ class Kpi:
             better=self.better,
             definition=self.definition,
             source=self.source,
-            by_channel=by_channel,
+            by_channel=by_channel or {},
+            by_injection=by_injection or {},
             reason=reason,
         )
 

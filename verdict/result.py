@@ -99,6 +99,8 @@ class KpiValue:
     by_channel: Mapping[str, tuple[float | None, int]] = field(default_factory=dict)
     """Value and count of each channel."""
     reason: str | None = None
+    by_injection: Mapping[str, float | None] = field(default_factory=dict)
+    """Value of each injection, where the figure is one of injections."""
 
     def document(self) -> dict[str, Any]:
         return {
@@ -111,6 +113,7 @@ class KpiValue:
             "by_channel": {
                 name: {"value": value, "count": count} for name, (value, count) in self.by_channel.items()
             },
+            "by_injection": {name: {"value": value} for name, value in self.by_injection.items()},
             "reason": self.reason,
         }
 
@@ -276,6 +279,10 @@ class Verdict:
                         "by_channel": {
                             channel: (one["value"], one["count"])
                             for channel, one in entry["by_channel"].items()
+                        },
+                        "by_injection": {
+                            injection: one["value"]
+                            for injection, one in entry.get("by_injection", {}).items()
                         },
                     }
                 )

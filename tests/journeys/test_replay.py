@@ -42,6 +42,21 @@ def test_it_is_this_order_alone_with_the_faults_that_it_felt(replay: Done, naive
     assert felt & {"booking-reply-lost", "events-twice", "oms-errors"}
 
 
+def test_the_order_holds_what_it_held(replay: Done, naive: Done, order: str) -> None:
+    """Letter for letter, also where others had bought something out of its basket."""
+
+    def placed(done: Done) -> object:
+        with done.history() as history:
+            (row,) = history.rows(
+                "SELECT lines, currency, total, shipping, customer, ship_to, channel FROM accepted_orders "
+                "WHERE order_ref = $1",
+                [order],
+            )
+        return row
+
+    assert placed(replay) == placed(naive)
+
+
 def test_seed_and_middleware_are_those_of_the_run(replay: Done, naive: Done) -> None:
     assert replay.document["run"]["sut"] == "reference with defect naive"
     assert replay.document["run"]["seed"] == naive.document["run"]["seed"]

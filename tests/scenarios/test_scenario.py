@@ -25,6 +25,7 @@ from peakproof.scenarios.errors import ScenarioError
 from peakproof.scenarios.estate_choice import EstateChoice
 from peakproof.scenarios.scenario import Scenario
 from peakproof.scenarios.schedule_entry import ScheduleEntry
+from peakproof.scenarios.shop import opening
 from peakproof.scenarios.validation import Wrong
 from peakproof.simulators.estate import Estate
 from peakproof.simulators.registry import KINDS
@@ -202,6 +203,36 @@ def test_first_contact_is_one_order_and_nothing_else() -> None:
     (item,) = Scenario.load("first-contact").plan(1).items
     assert isinstance(item, PlaceOrder)
     assert (item.channel, item.currency) == ("web", "GBP")
+
+
+@pytest.mark.parametrize("number", [0, 50, 136])
+def test_a_replayed_order_finds_the_systems_as_they_were(number: int) -> None:
+    """Stock, hot articles, prices, earlier orders and unknown items are those of the whole day."""
+    day = Scenario.load("black-friday")
+    order = day.plan(1).orders[number]
+    alone = day.replaying(order.order_ref, 1, (), {line.sku for line in order.lines})
+    assert alone.plan(1).orders == (order,)
+    assert alone.workload.sold_out == {}
+
+    clock = Clock()
+
+    def held(one: Scenario) -> object:
+        items, earlier = opening(one.plan(1), clock, one.workload.unknown_items)
+        return items, [(each.channel, each.content.order_ref, each.content.lines) for each in earlier]
+
+    assert held(alone) == held(day)
+    assert Scenario.of_document(json.loads(json.dumps(alone.document())), "json") == alone
+
+
+def test_a_replayed_order_goes_without_what_was_sold_out() -> None:
+    day = Scenario.load("black-friday")
+    order = next(one for one in day.plan(1).orders if len({line.sku for line in one.lines}) > 2)
+    kept = {line.sku for line in order.lines[1:]} - {order.lines[0].sku}
+    alone = day.replaying(order.order_ref, 1, (), kept)
+    assert alone.workload.sold_out == {order.order_ref: (order.lines[0].sku,)}
+    assert alone.plan(1).orders == (order.without({order.lines[0].sku}),)
+    again = alone.replaying(order.order_ref, 1, (), kept)
+    assert again.plan(1) == alone.plan(1)
 
 
 def test_values_are_changed_by_their_path() -> None:

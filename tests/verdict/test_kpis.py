@@ -176,6 +176,29 @@ def test_recovery_time_ends_when_no_more_orders_wait_than_at_the_start(
     assert measured("recovery_time", rows)["recovery_time"].value == expected
 
 
+def test_recovery_time_is_said_of_each_outage_and_its_value_is_the_longest() -> None:
+    def outage(injection: str, *marks: tuple[float, str]) -> list[Row]:
+        return [
+            at(second, FaultMark(at_ns=0, injection=injection, fault="outage", mark=word, system="erp"))
+            for second, word in marks
+        ]
+
+    rows = [
+        *outage("erp-outage", (10, "armed"), (11, "fired"), (20, "healed")),
+        *outage("wms-outage", (40, "armed"), (41, "fired"), (50, "healed")),
+        *outage("unfelt", (60, "armed"), (70, "healed")),
+        at(12, accepted()),
+        at(26, posted()),
+        at(42, accepted("B")),
+        at(52, posted("B")),
+    ]
+    figure = measured("recovery_time", rows)["recovery_time"]
+    assert (figure.value, figure.by_injection) == (6.0, {"erp-outage": 6.0, "wms-outage": 2.0})
+    assert figure.document()["by_injection"] == {"erp-outage": {"value": 6.0}, "wms-outage": {"value": 2.0}}
+    never = measured("recovery_time", [*rows[:3], at(12, accepted())])["recovery_time"]
+    assert never.document()["by_injection"] == {"erp-outage": {"value": None}}
+
+
 @pytest.mark.parametrize(
     ("text", "met"),
     [

@@ -28,7 +28,7 @@ WITH outages AS (
     FROM   outages AS o JOIN backlog AS b ON b.at_ns <= o.began_ns
     GROUP  BY o.injection, o.healed_ns
 )
-SELECT NULL::VARCHAR AS channel, min(greatest(b.at_ns, g.healed_ns) - g.healed_ns) FILTER (WHERE b.at_ns IS NOT NULL) / 1e9 AS value
+SELECT NULL::VARCHAR AS channel, g.injection, min(greatest(b.at_ns, g.healed_ns) - g.healed_ns) FILTER (WHERE b.at_ns IS NOT NULL) / 1e9 AS value
 FROM   began AS g
 LEFT   JOIN backlog AS b ON b.waiting <= g.waiting AND coalesce(b.until_ns, 9223372036854775807) > g.healed_ns
 GROUP  BY g.injection
