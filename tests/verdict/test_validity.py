@@ -3,13 +3,35 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
-from peakproof.history.records import WorkloadItem
+from peakproof.history.records import Effect, WorkloadItem
 from peakproof.verdict.result import InjectionResult
 from peakproof.verdict.validity import check
 
-from .histories import START_NS, Row, accepted, at, before_run, call, cancellation_requested, history_of
+from .histories import (
+    START_NS,
+    Row,
+    accepted,
+    at,
+    before_run,
+    call,
+    cancellation,
+    cancellation_requested,
+    cancelled,
+    history_of,
+    listed,
+    moved,
+    posted,
+    price_listed,
+    price_set,
+    refund_confirmed,
+    refunded,
+    return_requested,
+    shipped,
+    stock_set,
+)
 
 SOUND = {
     "id": "r1",
@@ -19,6 +41,7 @@ SOUND = {
     "sut": {"name": "mine", "exit": None},
     "errors": [],
 }
+BOOKED: list[Row] = [accepted(), posted()]
 FIRED = InjectionResult("i1", "outage", "erp", armed=1, fired=3)
 
 
@@ -33,7 +56,7 @@ def late(late_s: float) -> WorkloadItem:
 
 
 def test_a_sound_run_has_earned_its_verdict() -> None:
-    assert reasons(SOUND, [accepted(), late(0.2)], FIRED) == ()
+    assert reasons(SOUND, [*BOOKED, late(0.2)], FIRED) == ()
 
 
 @pytest.mark.parametrize(
@@ -61,7 +84,7 @@ def test_a_sound_run_has_earned_its_verdict() -> None:
     ],
 )
 def test_a_run_that_is_not_sound_says_why(change: dict[str, Any], complaint: str) -> None:
-    (reason,) = reasons({**SOUND, **change}, [accepted()])
+    (reason,) = reasons({**SOUND, **change}, BOOKED)
     assert complaint in reason
 
 
@@ -76,15 +99,51 @@ def flooding(calls: int) -> list[Row]:
 
 def test_whoever_floods_a_system_while_it_should_settle_is_named() -> None:
     busy = {**SOUND, "settled": False, "settle_reason": "still busy"}
-    assert reasons(busy, [accepted(), *flooding(1500)])[-1] == (
+    assert reasons(busy, [*BOOKED, *flooding(1500)])[-1] == (
         "sut-erp called erp create_sales_order 300 times a second until the end"
     )
-    assert reasons(busy, [accepted(), *flooding(500)]) == ("not settled: still busy",)
-    assert reasons(SOUND, [accepted(), *flooding(1500)]) == ()
+    assert reasons(busy, [*BOOKED, *flooding(500)]) == ("not settled: still busy",)
+    assert reasons(SOUND, [*BOOKED, *flooding(1500)]) == ()
 
 
 def test_a_flow_that_was_set_going_counts_as_exercised() -> None:
-    assert reasons({**SOUND, "flows": ["cancel"]}, [cancellation_requested()]) == ()
+    (reason,) = reasons({**SOUND, "flows": ["cancel"]}, [cancellation_requested()])
+    assert "never exercised" not in reason
+
+
+@pytest.mark.parametrize(
+    ("flow", "trigger", "outcomes"),
+    [
+        ("order-to-erp", accepted(), [posted()]),
+        ("order-to-ship", accepted(), [shipped()]),
+        ("stock-sync", moved(-1, 4), [stock_set(4), listed(4)]),
+        ("cancel", cancellation_requested(), [cancellation("declined"), cancellation("accepted")]),
+        ("return-to-refund", return_requested(), [refunded(), refund_confirmed()]),
+        ("price-publish", price_set("4.00"), [price_listed("4.00")]),
+    ],
+)
+def test_a_flow_counts_as_exercised_when_the_system_under_test_carried_it_out_once(
+    flow: str, trigger: Effect, outcomes: list[Effect]
+) -> None:
+    run = {**SOUND, "flows": [flow]}
+    (reason,) = reasons(run, [trigger])
+    assert reason.startswith(f"the flow {flow} was never carried out by the system under test: no ")
+    for outcome in outcomes:
+        assert reasons(run, [trigger, outcome]) == ()
+        for actor in ("stand-in", "before-run"):
+            by_another = msgspec.structs.replace(outcome, actor=actor)
+            assert reasons(run, [trigger, by_another]) == (reason,), actor
+
+
+def test_a_flow_that_others_perform_needs_no_outcome_of_the_system_under_test() -> None:
+    rows = [moved(-1, 4), stock_set(4), accepted(), msgspec.structs.replace(posted(), actor="stand-in")]
+    assert reasons({**SOUND, "flows": ["stock-sync"]}, rows) == ()
+
+
+def test_of_a_single_order_that_is_replayed_no_outcome_is_asked() -> None:
+    """It may be one that is cancelled before anything ships."""
+    replay = {**SOUND, "scenario": {"name": "mine", "workload": {"only": ["A"]}}}
+    assert reasons({**replay, "flows": ["order-to-ship"]}, [accepted(), cancelled()]) == ()
 
 
 def test_an_order_from_before_the_run_exercises_nothing() -> None:
@@ -94,23 +153,23 @@ def test_an_order_from_before_the_run_exercises_nothing() -> None:
 
 def test_an_injection_that_never_fired_is_named() -> None:
     (reason,) = reasons(
-        SOUND, [accepted()], FIRED, InjectionResult("i2", "lost-reply", "payments", armed=1, fired=0)
+        SOUND, BOOKED, FIRED, InjectionResult("i2", "lost-reply", "payments", armed=1, fired=0)
     )
     assert reason == "injection i2 (lost-reply on payments) never fired"
 
 
 def test_one_by_hand_that_never_fired_takes_nothing_from_the_verdict() -> None:
     by_hand = InjectionResult("erp-outage-1", "outage", "erp", armed=1, fired=0, by_hand=True)
-    assert reasons(SOUND, [accepted()], FIRED, by_hand) == ()
+    assert reasons(SOUND, BOOKED, FIRED, by_hand) == ()
 
 
 def test_an_injection_that_was_never_armed_is_named() -> None:
-    (reason,) = reasons(SOUND, [accepted()], InjectionResult("i2", "outage", "erp", armed=0, fired=0))
+    (reason,) = reasons(SOUND, BOOKED, InjectionResult("i2", "outage", "erp", armed=0, fired=0))
     assert "was never armed" in reason
 
 
 def test_a_load_generator_that_fell_behind_is_named() -> None:
-    (reason,) = reasons(SOUND, [accepted(), late(2.5)])
+    (reason,) = reasons(SOUND, [*BOOKED, late(2.5)])
     assert "the load generator fell behind" in reason
 
 
