@@ -30,6 +30,7 @@ from .scenarios.errors import RunError, SutFailed, UsageError, unknown
 
 # Everything else is imported inside the commands: `--help` and a typing mistake are answered at once.
 if TYPE_CHECKING:
+    from .scenarios.control.client import Remote
     from .scenarios.runner import Progress
     from .scenarios.scenario import Scenario
     from .scenarios.sut_choice import SutChoice
@@ -352,6 +353,309 @@ def try_(
 
 @app.command()
 @guarded
+def up(
+    scenario: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SCENARIO]",
+            help="Whose estate to stand up: a name of the library or a .yaml file; black-friday unless said.",
+            show_default=False,
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    middleware: Annotated[
+        str | None,
+        typer.Option(
+            "--middleware",
+            metavar="reference|DEFECT|URL",
+            help="What to start beside it. Unless said: what ./peakproof.toml says, else nothing.",
+            show_default=False,
+        ),
+    ] = None,
+    no_sut: Annotated[
+        bool, typer.Option("--no-sut", help="Start nothing beside it, whatever peakproof.toml says.")
+    ] = False,
+    seed: SeedOption = 1,
+    overrides: SetOption = None,
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Keep the estate running until Ctrl-C, with addresses and credentials, to call it and to break it by hand."""
+    from dataclasses import asdict
+
+    from .scenarios.control import render
+    from .scenarios.scenario import Scenario
+    from .scenarios.up import Ready, Up
+
+    wanted = Scenario.load(scenario or "black-friday").with_overrides(_overrides(overrides or []))
+    choice = _sut_beside(config, middleware, no_sut, wanted)
+    _check_plan(wanted, seed)
+
+    def show(ready: Ready) -> None:
+        if as_json:
+            document = {"schema": "peakproof/up/1", **asdict(ready), "folder": str(ready.folder)}
+            typer.echo(json.dumps(document, indent=1))
+        else:
+            render.show_ready(ready, wanted.name, wanted.time_scale, _stdout())
+        sys.stdout.flush()
+
+    runner = Up(
+        wanted,
+        choice.sut if choice else None,
+        seed=seed,
+        on_ready=show,
+        out=out,
+        on_progress=_Watched(),
+        origin=choice.origin if choice else None,
+    )
+    try:
+        folder = runner.run()
+    finally:
+        _Desk.folder = runner.folder if runner.folder != out else None
+    _say(f"recorded in {folder}; judge it with: peakproof judge {folder}")
+    if runner.death is not None:
+        raise runner.death
+
+
+# Faults by hand
+
+chaos = typer.Typer(
+    help="Break a running estate or run from a second terminal.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(chaos, name="chaos")
+
+
+def _out_of(context: typer.Context) -> Path:
+    return Path(context.params.get("out") or "runs")
+
+
+def _offer_systems(ctx: typer.Context, incomplete: str) -> list[str]:
+    from .scenarios.control import completion
+
+    return [name for name in completion.systems(_out_of(ctx)) if name.startswith(incomplete)]
+
+
+def _offer_faults(incomplete: str) -> list[tuple[str, str]]:
+    from .scenarios.control import completion
+
+    return [entry for entry in completion.faults() if entry[0].startswith(incomplete)]
+
+
+def _offer_operations(ctx: typer.Context, incomplete: str) -> list[str]:
+    from .scenarios.control import completion
+
+    names = completion.operations(_out_of(ctx), ctx.params.get("system"), ctx.params.get("fault"))
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _offer_settings(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    from .scenarios.control import completion
+
+    return [one for one in completion.settings(ctx.params.get("fault")) if one[0].startswith(incomplete)]
+
+
+def _offer_injections(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    from .scenarios.control import completion
+
+    return [one for one in completion.injections(_out_of(ctx)) if one[0].startswith(incomplete)]
+
+
+RunOption = Annotated[
+    str | None,
+    typer.Option(
+        "--run", metavar="RUN", help="Which run; the newest that is running unless said.", show_default=False
+    ),
+]
+BelowOption = Annotated[Path, typer.Option("--out", help="Folder that holds the run's own folder.")]
+
+
+def _remote(out: Path, run: str | None) -> "Remote":
+    from .scenarios.control import beacon
+    from .scenarios.control.client import Remote
+
+    return Remote(beacon.find(out, run))
+
+
+@chaos.command("list")
+@guarded
+def chaos_list(as_json: JsonOption = False) -> None:
+    """Every fault, with a line and an example each."""
+    from dataclasses import asdict
+
+    from .chaos.registry import FAULTS
+    from .scenarios.control import render
+    from .scenarios.control.examples import example
+
+    entries = FAULTS.entries()
+    if as_json:
+        document = [asdict(entry) | {"example": example(entry)} for entry in entries]
+        typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    else:
+        render.show_faults(entries, _stdout())
+
+
+@chaos.command("inject")
+@guarded
+def chaos_inject(
+    system: Annotated[
+        str,
+        typer.Argument(
+            metavar="SYSTEM", help="A system of the estate, or '*' for all.", autocompletion=_offer_systems
+        ),
+    ],
+    fault: Annotated[
+        str,
+        typer.Argument(metavar="FAULT", help="See: peakproof chaos list.", autocompletion=_offer_faults),
+    ],
+    operation: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="OPERATION",
+            help="Only this operation, topic or rule.",
+            show_default=False,
+            autocompletion=_offer_operations,
+        ),
+    ] = None,
+    lasts: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="TIME",
+            help="Heals by itself after 60s, 1.5m, 200ms; until healed unless said.",
+            show_default=False,
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option("--rate", help="This share of what matches, e.g. 0.2.", show_default=False)
+    ] = None,
+    order_ref: Annotated[
+        str | None, typer.Option("--order", metavar="REF", help="Only this order.", show_default=False)
+    ] = None,
+    sku: Annotated[str | None, typer.Option("--sku", help="Only this SKU.", show_default=False)] = None,
+    client: Annotated[
+        str | None,
+        typer.Option("--client", metavar="ID", help="Only calls of this client.", show_default=False),
+    ] = None,
+    match: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--match",
+            metavar="PATH=VALUE",
+            help="Only where the JSON body says so, e.g. currency=JPY or lines.sku=22086; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    nth: Annotated[
+        int | None, typer.Option("--nth", help="Only the n-th attempt of each.", show_default=False)
+    ] = None,
+    after: Annotated[
+        int | None, typer.Option("--after", help="Let so many pass first.", show_default=False)
+    ] = None,
+    every: Annotated[
+        int | None, typer.Option("--every", help="Every n-th match only.", show_default=False)
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", help="At most so many times.", show_default=False)
+    ] = None,
+    ramp: Annotated[
+        str | None,
+        typer.Option(
+            "--ramp", metavar="TIME", help="The rate grows from 0 over so long.", show_default=False
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="A setting of the fault; repeatable.",
+            show_default=False,
+            autocompletion=_offer_settings,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would match, and inject nothing.")
+    ] = False,
+    run: RunOption = None,
+    out: BelowOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Put a fault in, now."""
+    from .scenarios.control import render
+    from .scenarios.control.wish import Wish
+
+    more = {
+        "probability": rate,
+        "order_ref": order_ref,
+        "sku": sku,
+        "client": client,
+        "match": _overrides(match or [], "--match", "currency=JPY"),
+        "nth": nth,
+        "after": after,
+        "every": every,
+        "limit": limit,
+        "set": _overrides(settings or [], "--set", "seconds=2"),
+    }
+    entry = Wish(system, fault, operation, lasts, ramp, more).entry()
+    remote = _remote(out, run)
+    answer = remote.rehearse(entry) if dry_run else remote.inject(entry)
+    if as_json:
+        typer.echo(json.dumps(answer, indent=1, ensure_ascii=False))
+    elif dry_run:
+        render.show_rehearsal(answer, _stdout())
+    else:
+        render.show_injected(answer, _stdout())
+
+
+@chaos.command("status")
+@guarded
+def chaos_status(run: RunOption = None, out: BelowOption = Path("runs"), as_json: JsonOption = False) -> None:
+    """What acts, what is to come and what has healed."""
+    from .scenarios.control import render
+
+    status = _remote(out, run).status()
+    if as_json:
+        typer.echo(json.dumps(status, indent=1, ensure_ascii=False))
+    else:
+        render.show_status(status, _stdout())
+
+
+@chaos.command("heal")
+@guarded
+def chaos_heal(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ID]...", help="See: peakproof chaos status.", autocompletion=_offer_injections
+        ),
+    ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="All that act just now; what is to come still comes.")
+    ] = False,
+    run: RunOption = None,
+    out: BelowOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Heal faults before their time."""
+    from .scenarios.control import render
+
+    if bool(ids) == all_:
+        raise UsageError("name the injections to heal, or say --all; see: peakproof chaos status")
+    remote = _remote(out, run)
+    healed = remote.heal_all() if all_ else [remote.heal(one)["id"] for one in ids or []]
+    if as_json:
+        typer.echo(json.dumps({"healed": healed}, indent=1))
+    elif healed:
+        render.show_healed(healed, _stdout())
+    else:
+        _say("nothing acts just now")
+
+
+@app.command()
+@guarded
 def judge(
     run: RunArgument,
     invariants: Annotated[
@@ -573,20 +877,34 @@ def _sut(
     return choice
 
 
+def _sut_beside(
+    config: Path | None, middleware: str | None, no_sut: bool, scenario: "Scenario"
+) -> "SutChoice | None":
+    """What is started beside a standing estate: only what the user named, here or in ./peakproof.toml."""
+    from .scenarios.config import FILE
+
+    named = config or middleware
+    if no_sut:
+        if named is not None:
+            raise UsageError(f"--no-sut and {named} exclude each other: choose one")
+        return None
+    return _sut(config, middleware, scenario) if named or Path(FILE).is_file() else None
+
+
 def _check_plan(scenario: "Scenario", seed: int) -> None:
     """Files of the user's own are read before anything is started."""
     if scenario.workload.trace != "shipped" or scenario.workload.profile.endswith(".toml"):
         scenario.plan(seed)
 
 
-def _overrides(given: list[str]) -> dict[str, Any]:
+def _overrides(given: list[str], option: str = "--set", like: str = "settle.max_s=60") -> dict[str, Any]:
     from .scenarios.yaml_document import YamlError, read_yaml
 
     found: dict[str, Any] = {}
     for text in given:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"--set {text!r}: must be KEY=VALUE, e.g. settle.max_s=60")
+            raise UsageError(f"{option} {text!r}: must be KEY=VALUE, e.g. {like}")
         try:
             found[key.strip()] = read_yaml(value).value if value.strip() else ""
         except YamlError:
@@ -662,6 +980,27 @@ def _show(verdict: "Verdict", folder: Path, as_json: bool) -> None:
     else:
         terminal.render(verdict, _stdout(), folder)
     _say(f"recorded in {folder}; read {folder / 'report.html'}")
+
+
+class _Watched:
+    """What happens to a standing estate: a line for each fault that comes or goes, and for the end."""
+
+    def __init__(self) -> None:
+        self._active: list[str] = []
+        self._interrupted = False
+
+    def __call__(self, progress: "Progress") -> None:
+        at = f"{progress.elapsed_s:5.0f} s  "
+        for name in progress.faults:
+            if name not in self._active:
+                err.print(f"{at}[bold red]●[/] {escape(name)} acts", soft_wrap=True)
+        for name in self._active:
+            if name not in progress.faults:
+                err.print(f"{at}[green]✓[/] {escape(name)} is healed", soft_wrap=True)
+        self._active = progress.faults
+        if progress.interrupted and not self._interrupted:
+            self._interrupted = True
+            _say("stopping: faults are healed and what is under way may settle; Ctrl-C again stops at once")
 
 
 class _Shown:

@@ -61,6 +61,15 @@ class Catalogue(Generic[T]):
         summary = (sys.modules[made.__module__].__doc__ or "").strip().partition("\n")[0]
         return Entry(name, summary, tuple(_settings(made)), getattr(made, "seam", None))
 
+    def type_of(self, name: str) -> type[T]:
+        """Its dataclass. ChaosError if unknown."""
+        return self._type(name)
+
+    def documentation(self, name: str) -> str:
+        """All that its file says of it: what it is, then its settings and their dangers. ChaosError if unknown."""
+        made = self._type(name)
+        return f"{sys.modules[made.__module__].__doc__ or ''}\n{made.__doc__ or ''}"
+
     def build(self, name: str, settings: Mapping[str, Any]) -> T:
         """Make one by name; ChaosError, in one line, for an unknown name or setting, or a value that cannot be."""
         made = self._type(name)

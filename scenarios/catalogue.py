@@ -44,6 +44,11 @@ def operations(kind: str) -> frozenset[str]:
     return frozenset(face_of(kind).operations)
 
 
+def changing_operations(kind: str) -> frozenset[str]:
+    """Those of them that change state."""
+    return frozenset(name for name, operation in face_of(kind).operations.items() if operation.changes)
+
+
 def topics(kind: str) -> frozenset[str]:
     """What this kind of system tells the world."""
     return frozenset(KINDS[kind].topics)

@@ -13,16 +13,18 @@ import msgspec
 from ..chaos.schedule import Schedule
 from ..history.clock import Clock
 from ..history.records import WorkloadItem
+from ..loadtests.plan import Plan
 from ..simulators.estate import Estate, EstateError
 from ..simulators.kit.events import new_secret
 from ..simulators.standins import StandIns
 from .config import SutConfig
+from .control.api import Control
 from .errors import RunError, SutDied, SutFailed, UsageError
 from .run_record import RunRecord, new_folder
 from .scenario import Scenario
 from .settling import AttentiveWriter, Settling
 from .shop import Shop, opening
-from .sut import Sut
+from .sut import Nobody, Sut
 
 TICK_S = 0.1
 PROGRESS_S = 0.5
@@ -49,13 +51,14 @@ class Runner:
 
     ``run`` returns the folder; it raises RunError when the run could not be made, with the folder where there is
     one. Ctrl-C ends the workload early: faults are healed, the estate settles briefly, and the record is whole;
-    a second one ends the run at once. ``origin`` says how the user named the SUT (``SutChoice.origin``).
+    a second one ends the run at once. Faults can be put in and healed from outside while it lasts (``control``).
+    Without a SUT nobody is started, asked or told anything. ``origin`` says how the user named the SUT (``SutChoice.origin``).
     """
 
     def __init__(
         self,
         scenario: Scenario,
-        sut: SutConfig,
+        sut: SutConfig | None,
         *,
         seed: int,
         out: Path = Path("runs"),
@@ -74,6 +77,8 @@ class Runner:
         self._on_progress = on_progress or (lambda progress: None)
         self._origin = origin or {}
         self._interrupted = asyncio.Event()
+        self._rescheduled = asyncio.Event()
+        """The schedule has a new step to come."""
         self._phase = "start"
         self._clock = Clock()
 
@@ -108,30 +113,34 @@ class Runner:
         self._writer = AttentiveWriter(self.folder / "history", "estate")
         plan = self.scenario.plan(self.seed)
         try:
-            estate = Estate(
-                self.scenario.estate_settings(self.seed, self.sut_config.api_key), self._writer, self._clock
-            )
+            key = self.sut_config.api_key if self.sut_config else None
+            estate = Estate(self.scenario.estate_settings(self.seed, key), self._writer, self._clock)
         except EstateError as error:
             self._writer.close()
             raise RunError(str(error), self.folder) from None
-        sut: Sut | None = None
+        sut: Sut | Nobody | None = None
         self._record.stands(estate)
         try:
             estate.seed(*opening(plan, self._clock, self.scenario.workload.unknown_items))
             await estate.start()
             self._call_stand_ins(estate)
             sut = await self._start_sut(estate)
-            shop = Shop(estate, plan, self._writer, self._clock)
+            shop = Shop(estate, self._todo(plan), self._writer, self._clock)
             schedule = Schedule(self.scenario.injections(), estate.gates, estate.mark, self.seed)
             settling = Settling(self.scenario.settle, estate, self._writer, shop, self._clock)
+            control = self._control(estate, schedule)
+            await control.open()
             progress = asyncio.create_task(self._report(estate, shop, schedule))
+            timing = asyncio.create_task(self._keep_time(schedule))
             try:
-                await self._work(sut, shop, schedule, settling)
+                await self._work(estate, sut, shop, schedule, settling)
                 await self._settle(sut, settling)
                 shop.give_up_waiting()
                 await self._read_final_states(estate, sut)
             finally:
                 progress.cancel()
+                timing.cancel()
+                await control.close()
                 await shop.close()
                 self._record.add(unsent=shop.unsent, errors=[*estate.errors, *shop.errors])
         finally:
@@ -144,9 +153,15 @@ class Runner:
             self._writer.close()
             self._record.add(deliveries_given_up=estate.dispatcher.given_up)
 
-    async def _start_sut(self, estate: Estate) -> Sut:
+    def _todo(self, plan: Plan) -> Plan:
+        """What of the plan shoppers and the back office carry out."""
+        return plan
+
+    async def _start_sut(self, estate: Estate) -> Sut | Nobody:
         """RunError where it does not start, or the user does not want to wait for it."""
         self._enter("start")
+        if self.sut_config is None:
+            return Nobody()
         secret = self.sut_config.webhook_secret or new_secret()
         sut = Sut(self.sut_config, estate.addresses(), secret, self.folder)
         starting = asyncio.create_task(sut.start())
@@ -165,12 +180,16 @@ class Runner:
 
     def _call_stand_ins(self, estate: Estate) -> None:
         """What the scenario needs and the SUT does not claim is done by the estate itself."""
+        if self.sut_config is None:
+            return
         claimed = frozenset(self.sut_config.flows)
         needed = frozenset(self.scenario.flows)
         books = not claimed & {"order-to-erp", "order-to-ship"}
         StandIns(estate, needed - claimed, books=books)
 
-    async def _work(self, sut: Sut, shop: Shop, schedule: Schedule, settling: Settling) -> None:
+    async def _work(
+        self, estate: Estate, sut: Sut | Nobody, shop: Shop, schedule: Schedule, settling: Settling
+    ) -> None:
         """Shoppers and faults, by the clock; ends early when the SUT dies or the user interrupts."""
         self._enter("warm_up")
         await self._unless_interrupted(self.scenario.warm_up_s)
@@ -178,11 +197,11 @@ class Runner:
         loop = asyncio.get_running_loop()
         start_s = loop.time()
         schedule.start(start_s)
+        self._rescheduled.set()
         work = asyncio.create_task(shop.work())
         while not self._interrupted.is_set() and sut.alive:
             if work.done() and self._has_seen_all(loop.time() - start_s, settling):
                 break
-            schedule.advance(loop.time())
             await self._unless_interrupted(TICK_S)
         if work.done():
             work.result()
@@ -192,6 +211,28 @@ class Runner:
         self._enter("heal")
         schedule.heal_all(loop.time())
 
+    async def _keep_time(self, schedule: Schedule) -> None:
+        """Bring the schedule up to date whenever a step of it is due, and when somebody has changed it."""
+        loop = asyncio.get_running_loop()
+        while True:
+            next_s = schedule.advance(loop.time())
+            self._rescheduled.clear()
+            wait_s = None if next_s is None else max(0.0, next_s - loop.time())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._rescheduled.wait(), wait_s)
+
+    def _control(self, estate: Estate, schedule: Schedule) -> Control:
+        return Control(
+            estate,
+            schedule,
+            folder=self.folder,
+            systems=self.scenario.estate.standing,
+            seed=self.seed,
+            phase=lambda: self._phase,
+            elapsed_s=lambda: self._record.elapsed_s,
+            changed=self._rescheduled.set,
+        )
+
     def _has_seen_all(self, elapsed_s: float, settling: Settling) -> bool:
         """The workload's time is over. A replay of single orders need not wait for the rest of the day."""
         if elapsed_s >= self.scenario.duration_s:
@@ -200,12 +241,12 @@ class Runner:
         last_s = max((when.stop_s or when.start_s for when in windows), default=0.0)
         return bool(self.scenario.workload.only) and elapsed_s >= last_s and settling.is_quiet
 
-    async def _settle(self, sut: Sut, settling: Settling) -> None:
+    async def _settle(self, sut: Sut | Nobody, settling: Settling) -> None:
         """Wait until nothing changes any more, or the deadline; then look whether the SUT is still there."""
         self._enter("settle")
         settled, reason = await settling.wait(sut, self._interrupted)
         self._record.add(settled=settled, settle_reason=reason)
-        if not sut.alive:
+        if isinstance(sut, Sut) and not sut.alive:
             self.death = sut.death()
             self._record.add_of_sut(exit=sut.exit_code, death=self.death.message)
             detail = f"died with exit code {sut.exit_code}"
@@ -215,7 +256,7 @@ class Runner:
                 death=f"the system under test no longer answered at the end of the run: {silence}"
             )
 
-    async def _read_final_states(self, estate: Estate, sut: Sut) -> None:
+    async def _read_final_states(self, estate: Estate, sut: Sut | Nobody) -> None:
         folder = self.folder / "state"
         estate.write_state(folder)
         rows = [
@@ -244,7 +285,7 @@ class Runner:
             open_windows = [
                 standing.id
                 for standing in schedule.status()
-                if standing.state == "active" and standing.stop_s is not None
+                if standing.state == "active" and (standing.stop_s is not None or standing.by_hand)
             ]
             self._on_progress(
                 Progress(
@@ -260,7 +301,7 @@ class Runner:
             await asyncio.sleep(PROGRESS_S)
 
     def _listen_to_the_user(self) -> None:
-        self._interrupted = asyncio.Event()
+        self._interrupted, self._rescheduled = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
         this_run = asyncio.current_task()
         assert this_run is not None, "a run is a task"

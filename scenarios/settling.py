@@ -9,7 +9,7 @@ from ..history.writer import HistoryWriter
 from ..simulators.estate import Estate
 from .scenario import Settle
 from .shop import Shop
-from .sut import Sut
+from .sut import Nobody, Sut
 
 LOOK_S = 0.1
 BRIEFLY_S = 5.0
@@ -61,7 +61,7 @@ class Settling:
         """Neither the estate nor its shoppers mean to do anything soon."""
         return not self._estate.pending and not self._shop.under_way
 
-    async def wait(self, sut: Sut, interrupted: asyncio.Event) -> tuple[bool, str]:
+    async def wait(self, sut: Sut | Nobody, interrupted: asyncio.Event) -> tuple[bool, str]:
         """Return once it is quiet and the SUT does not say that it has more to do; whether it settled, and why."""
         deadline_ns = self._clock() + round(self._settle.max_s * 1e9)
         pending: int | None = None

@@ -299,6 +299,31 @@ class Sut:
         await process.wait()
 
 
+class Nobody:
+    """No system under test: who calls the systems was started by somebody else, and takes no questions."""
+
+    alive = True
+    exit_code = None
+
+    def __init__(self) -> None:
+        self.complaints: list[str] = []
+
+    def webhook_url(self, topic: str) -> str | None:
+        return None
+
+    async def silence(self) -> str | None:
+        return None
+
+    async def pending(self) -> int | None:
+        return None
+
+    async def exceptions(self) -> list[dict[str, Any]]:
+        return []
+
+    async def stop(self) -> None:
+        return None
+
+
 def _lives(group: int) -> bool:
     try:
         os.killpg(group, 0)

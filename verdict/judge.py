@@ -167,7 +167,7 @@ def _injections(history: History) -> tuple[InjectionResult, ...]:
         for row in history.rows(
             "SELECT injection, any_value(fault) AS fault, any_value(system) AS system, "
             "count(*) FILTER (WHERE mark = 'armed') AS armed, count(*) FILTER (WHERE mark = 'fired') AS fired, "
-            "bool_or(by_hand) AS by_hand "
+            "bool_or(by_hand) AS by_hand, any_value(operation) FILTER (WHERE mark = 'armed') AS operation "
             "FROM faults GROUP BY injection ORDER BY injection"
         )
     }
@@ -179,13 +179,18 @@ def _injections(history: History) -> tuple[InjectionResult, ...]:
             InjectionResult(
                 id=name,
                 fault=str(plan.get("fault") or log.get("fault")),
-                where=_where(plan.get("where") or log.get("system")),
+                where=_where(plan.get("where") or _place(log)),
                 armed=int(log.get("armed", 0)),
                 fired=int(log.get("fired", 0)),
                 by_hand=bool(log.get("by_hand", False)),
             )
         )
     return tuple(found)
+
+
+def _place(log: Mapping[str, Any]) -> str:
+    """Where an injection acts that only the fault log knows."""
+    return ".".join(part for part in (log.get("system"), log.get("operation")) if part)
 
 
 def _where(where: Any) -> str:

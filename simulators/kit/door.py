@@ -66,6 +66,11 @@ class Door:
         self._sleep = sleep
 
     @property
+    def calls(self) -> int:
+        """How many it has seen."""
+        return self._calls
+
+    @property
     def is_prompt(self) -> bool:
         """Nothing has to be waited for: the gate is idle and the system takes no time of its own."""
         return self.gate.idle and not self._service_s
