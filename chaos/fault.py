@@ -53,14 +53,15 @@ class Call:
     """The throttle's bucket that it was counted in; the gate says."""
 
 
-class Connection(Protocol):
-    """The caller's connection, for replies that leave in an unusual way."""
+class Line(Protocol):
+    """The caller's connection below HTTP."""
 
-    async def send(self, reply: "Reply") -> None:
-        """Answer as HTTP should."""
+    @property
+    def is_closed(self) -> bool:
+        """One side has ended it: nothing that is sent now arrives."""
 
     async def write(self, raw: bytes) -> None:
-        """Put bytes on the wire as they are, below HTTP."""
+        """Put bytes on the wire as they are."""
 
     def reset(self) -> None:
         """End the connection with a TCP RST."""
@@ -69,7 +70,23 @@ class Connection(Protocol):
         """End the connection with a FIN, whatever has been sent."""
 
     async def gone(self) -> None:
-        """Wait until the caller has closed the connection."""
+        """Wait until the connection has ended."""
+
+
+class Connection(Line, Protocol):
+    """The connection on which a call came, for replies that leave in an unusual way."""
+
+    async def send(self, reply: "Reply") -> None:
+        """Answer as HTTP should."""
+
+    async def begin(self, reply: "Reply") -> None:
+        """Send status and headers only; Content-Length promises the whole body."""
+
+    async def add(self, piece: bytes, *, last: bool) -> None:
+        """Send the next piece of the body that was begun; with the last one the reply is complete."""
+
+    def reset_on_next(self) -> None:
+        """End the connection with a TCP RST as soon as the caller sends another byte."""
 
 
 class Wire(Protocol):
@@ -122,15 +139,24 @@ class FaultContext:
     """Nanoseconds since the Unix epoch, as the system's own clock says."""
     memory: dict[Any, Any] = field(default_factory=dict)
     """One for each injection and gate, empty when it is armed."""
+    armed_ns: int = 0
+    """When the injection was armed, by the same clock as ``now``."""
 
 
 @runtime_checkable
 class ConnectionFault(Protocol):
-    """Meets a caller that has just connected, before a byte of the request is read."""
+    """Meets a caller that has just connected, before a byte of the request is read.
+
+    Only new connections are met. ``drop_open`` says whether those that stand when it is armed are reset, so that
+    callers who keep connections in a pool have to connect anew and feel it too; that counts as one firing.
+    """
 
     seam: ClassVar[Literal["connection"]]
 
-    async def meet(self, connection: "Connection", ctx: FaultContext) -> None: ...
+    @property
+    def drop_open(self) -> bool: ...
+
+    async def meet(self, connection: Line, ctx: FaultContext) -> None: ...
 
 
 @runtime_checkable
@@ -147,6 +173,22 @@ class CallFault(Protocol):
     seam: ClassVar[Literal["call"]]
 
     async def apply(self, call: Call, forward: Forward, ctx: FaultContext) -> Reply: ...
+
+
+@runtime_checkable
+class ChoosyFault(CallFault, Protocol):
+    """Acts only on calls in which there is something for it to break."""
+
+    def concerns(self, call: Call, ctx: FaultContext) -> bool:
+        """Asked before the injection decides and counts: a call that cannot be broken is no firing."""
+
+
+@runtime_checkable
+class WatchfulFault(CallFault, Protocol):
+    """Has to know what went past before: every call at its gate, wherever its injection acts."""
+
+    def watch(self, call: Call, reply: Reply, ctx: FaultContext) -> None:
+        """One call that the system has answered, with its true reply."""
 
 
 Document = dict[str, Any]

@@ -26,7 +26,7 @@ from .fault import (
     HIDDEN,
     Call,
     CallFault,
-    Connection,
+    ChoosyFault,
     ConnectionFault,
     Decision,
     DeliveryFault,
@@ -36,12 +36,14 @@ from .fault import (
     Hidden,
     Leaving,
     Levers,
+    Line,
     MarkSink,
     Outgoing,
     Reply,
     RuleFault,
     Throttle,
     ThrottleFault,
+    WatchfulFault,
 )
 from .injection import Trigger
 from .problem import refusal
@@ -94,11 +96,13 @@ class Gate:
         "_rules",
         "_sleep",
         "_throttle",
+        "_watching",
         "errors",
         "idle",
         "levers",
         "on_heal",
         "open",
+        "reset_standing",
         "system",
     )
 
@@ -120,6 +124,8 @@ class Gate:
         """Told the id of every injection that is healed here."""
         self.open = True
         """No fault on connections is armed: a caller that connects needs no look."""
+        self.reset_standing: Callable[[], int] = lambda: 0
+        """End every connection that a caller holds just now with a TCP RST; returns how many there were."""
         self.idle = True
         """Nothing has to be waited for: no fault on calls is armed, and the throttle lets nobody wait."""
         self.errors: list[str] = []
@@ -131,6 +137,7 @@ class Gate:
         self._connections: tuple[_Active[ConnectionFault], ...] = ()
         self._hiding: tuple[_Active[CallFault | DocumentFault], ...] = ()
         self._calls: tuple[_Active[CallFault | DocumentFault], ...] = ()
+        self._watching: tuple[_Active[WatchfulFault], ...] = ()
         self._deliveries: tuple[_Active[DeliveryFault | DocumentFault], ...] = ()
         self._cuts: tuple[_Active[ThrottleFault], ...] = ()
         self._rules: tuple[_Active[RuleFault], ...] = ()
@@ -149,14 +156,18 @@ class Gate:
     def arm(self, trigger: Trigger) -> None:
         """Let an injection act from now on."""
         fault = trigger.injection.fault
-        context = FaultContext(sleep=self._sleep, dice=trigger.dice, now=self._now)
+        context = FaultContext(sleep=self._sleep, dice=trigger.dice, now=self._now, armed_ns=self._now())
         match fault.seam:
             case "connection":
                 self._connections = _added(self._connections, trigger, fault, context)
+                if fault.drop_open:
+                    self._drop_open(trigger)
             case "call" if getattr(fault, "hides", False):
                 self._hiding = _added(self._hiding, trigger, fault, context)
             case "call":
                 self._calls = _added(self._calls, trigger, fault, context)
+                if isinstance(fault, WatchfulFault):
+                    self._watching = _added(self._watching, trigger, fault, context)
             case "document":
                 self._calls = _added(self._calls, trigger, fault, context)
                 self._deliveries = _added(self._deliveries, trigger, fault, context)
@@ -180,6 +191,7 @@ class Gate:
         self._connections = _without(self._connections, trigger)
         self._hiding = _without(self._hiding, trigger)
         self._calls = _without(self._calls, trigger)
+        self._watching = _without(self._watching, trigger)
         self._deliveries = _without(self._deliveries, trigger)
         self._cuts = _without(self._cuts, trigger)
         self._rules = _without(self._rules, trigger)
@@ -219,7 +231,7 @@ class Gate:
                 self._note(cut.trigger, call)
         return decision
 
-    async def meet(self, connection: Connection) -> None:
+    async def meet(self, connection: Line) -> None:
         """Let the first fault that acts on it meet a caller who has just connected."""
         for entry in self._connections:
             if not entry.trigger.acts_on_connection(self.system):
@@ -249,6 +261,8 @@ class Gate:
 
     async def __call__(self, call: Call, forward: Forward) -> Reply:
         """Hand a call to the face past the throttle and through every active fault that acts on it."""
+        if self._watching:
+            forward = self._watched(forward)
         if not self._hiding:
             return await self._admitted(call, forward)
 
@@ -274,11 +288,41 @@ class Gate:
                 decision.release()
         return _told(reply, decision)
 
+    def _drop_open(self, trigger: Trigger) -> None:
+        dropped = self.reset_standing()
+        if dropped:
+            trigger.fired += 1
+            self._mark(trigger, detail=f"reset {dropped} standing connections")
+
+    def _watched(self, forward: Forward) -> Forward:
+        """The same, with the faults looking on that must know what went past."""
+
+        async def forward_and_tell(call: Call) -> Reply:
+            reply = await forward(call)
+            for entry in self._watching:
+                try:
+                    entry.fault.watch(call, reply, entry.context)
+                except Exception as error:  # noqa: BLE001 - whatever a fault does wrong, the call goes its way
+                    self._blame(entry.trigger, error, f"call {call.call_id}")
+            return reply
+
+        return forward_and_tell
+
+    def _concerns(self, entry: _Active[Any], call: Call) -> bool:
+        """Whether there is something in this call for the fault to break."""
+        if not isinstance(entry.fault, ChoosyFault):
+            return True
+        try:
+            return entry.fault.concerns(call, entry.context)
+        except Exception as error:  # noqa: BLE001 - whatever a fault does wrong, the call goes its way
+            self._blame(entry.trigger, error, f"call {call.call_id}")
+            return False
+
     async def _pass(
         self, active: tuple[_Active[CallFault | DocumentFault], ...], call: Call, forward: Forward
     ) -> Reply:
         for place, entry in enumerate(active):
-            if entry.trigger.acts_on(call):
+            if self._concerns(entry, call) and entry.trigger.acts_on(call):
                 inner = active[place + 1 :]
                 fault = entry.fault
                 if fault.seam == "document":

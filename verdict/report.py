@@ -20,13 +20,12 @@ def write_reports(verdict: Verdict, run_folder: Path, history: History | None = 
     """
     stories = _stories(verdict, run_folder) if history is None else _told(verdict, history)
     return (
-        written(run_folder / "junit.xml", junit.render(verdict)),
-        written(run_folder / "report.html", html.render(verdict, run_folder, stories)),
+        _written(run_folder / "junit.xml", junit.render(verdict)),
+        _written(run_folder / "report.html", html.render(verdict, run_folder, stories)),
     )
 
 
-def written(path: Path, text: str) -> Path:
-    """Write a file whole or not at all; returns its path."""
+def _written(path: Path, text: str) -> Path:
     draft = path.with_name(path.name + ".part")
     draft.write_text(text, "utf-8")
     draft.replace(path)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-from ..errors import ChaosError
+from ..checks import one_of
 from ..fault import Call, FaultContext, Forward, Reply
 from ..wire import Hang, Reset
 
@@ -23,8 +23,7 @@ class LostReply:
     how: Literal["reset", "hang"] = "reset"
 
     def __post_init__(self) -> None:
-        if self.how not in ("reset", "hang"):
-            raise ChaosError(f"how must be reset or hang, got {self.how!r}")
+        one_of(("reset", "hang"), how=self.how)
 
     async def apply(self, call: Call, forward: Forward, ctx: FaultContext) -> Reply:
         return replace(await forward(call), wire=Reset() if self.how == "reset" else Hang())

@@ -192,7 +192,7 @@ def declare(erp: Face, ledger: ErpLedger) -> None:
     )
     def create_stock_adjustment_batch(wanted: StockAdjustmentBatch) -> BatchResult:
         """Many adjustments at once; each stands or falls alone."""
-        return batch_of(wanted.items, lambda item: _adjust(ledger, item))
+        return batch_of(wanted.items, lambda item: _adjust(ledger, item), erp.world.decide)
 
     @erp.get("/v1/stock-adjustments")
     def list_stock_adjustments(query: Listing) -> Page[StockAdjustment]:

@@ -1,8 +1,9 @@
-"""The caller's connection: how a reply leaves, as HTTP should or below HTTP (RST, FIN, raw bytes)."""
+"""The caller's connection: how it is met, and how a reply leaves, as HTTP should or below HTTP (RST, FIN, raw bytes)."""
 
 import socket
 import struct
-from asyncio import Transport
+from asyncio import BaseTransport, Event, Transport
+from asyncio import Protocol as TransportProtocol
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -12,14 +13,14 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from ...chaos.fault import Reply
+from ...chaos.fault import Line, Reply
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-TRANSPORT = "peakproof.transport"
-"""Where the protocol leaves its transport in the ASGI scope."""
+PROTOCOL = "peakproof.protocol"
+"""Where the protocol leaves itself in the ASGI scope."""
 
 PLAIN_METHODS = frozenset({b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"})
 BODILESS = frozenset({204, 304})
@@ -58,13 +59,19 @@ class Departures:
             protocol.leave(reply)
 
 
-class PromptApplication(Protocol):
-    """What the short cut needs of an ASGI application."""
+class HeldApplication(Protocol):
+    """What the protocol needs of an ASGI application."""
 
     departures: Departures
+    callers: "set[Any]"
 
     @property
     def is_prompt(self) -> bool: ...
+
+    @property
+    def is_open(self) -> bool: ...
+
+    async def meet(self, connection: Line) -> None: ...
 
     def answer_at_once(
         self, method: str, path: str, query: bytes, raw_headers: RawHeaders, body: bytes
@@ -82,6 +89,15 @@ class WireProtocol(HttpToolsProtocol):
     _plain = False
     _body = b""
     _idle_since_s: float | None = None
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]
+        application: HeldApplication = self.config.loaded_app
+        application.callers = self.connections
+        if not application.is_open:
+            meeting = self.loop.create_task(Meeting(self).hold(application.meet))
+            meeting.add_done_callback(self.tasks.discard)
+            self.tasks.add(meeting)
 
     def on_message_begin(self) -> None:
         self.url, self.headers, self.expect_100_continue = b"", [], False
@@ -109,7 +125,7 @@ class WireProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if self._plain:
-            application: PromptApplication = self.config.loaded_app
+            application: HeldApplication = self.config.loaded_app
             if application.is_prompt:
                 application.departures.add(self, self._answered_by(application))
                 return
@@ -152,7 +168,7 @@ class WireProtocol(HttpToolsProtocol):
     def _watch_idleness(self, wait_s: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(wait_s, self.timeout_keep_alive_handler)
 
-    def _answered_by(self, application: PromptApplication) -> bytes:
+    def _answered_by(self, application: HeldApplication) -> bytes:
         target = httptools.parse_url(self.url)
         path = target.path.decode("ascii")
         if "%" in path:
@@ -169,39 +185,122 @@ class WireProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
         self.headers.extend(headers)
-        self.scope[TRANSPORT] = self.transport  # type: ignore[literal-required]  # our own key
+        self.scope[PROTOCOL] = self  # type: ignore[literal-required]  # our own key
         super().on_headers_complete()
         if self._body:
             super().on_body(self._body)
 
 
-class HttpConnection:
+class RawConnection:
+    """A connection below HTTP: the part of ``chaos.fault.Line`` that needs no waiting."""
+
+    def __init__(self, protocol: WireProtocol) -> None:
+        self._protocol = protocol
+        self._transport: Transport = protocol.transport
+
+    @property
+    def is_closed(self) -> bool:
+        return self._transport.is_closing()
+
+    async def write(self, raw: bytes) -> None:
+        self._transport.write(raw)
+
+    def reset(self) -> None:
+        """Linger zero makes the kernel answer with RST instead of FIN (socket(7), SO_LINGER)."""
+        connection = self._transport.get_extra_info("socket")
+        if connection is not None and not self._transport.is_closing():
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+class StandIn(TransportProtocol):
+    """Takes the place of a connection's protocol for a while; all but what is read still goes to the protocol."""
+
+    def __init__(self, protocol: WireProtocol) -> None:
+        self._protocol = protocol
+        protocol.transport.set_protocol(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._protocol.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()
+
+
+class Trap(StandIn):
+    """Resets the connection as soon as another byte comes."""
+
+    def data_received(self, data: bytes) -> None:
+        RawConnection(self._protocol).reset()
+
+
+class Meeting(StandIn):
+    """A caller who has just connected and whom a fault may meet; what he sends meanwhile is kept, unread."""
+
+    MAX_KEPT_BYTES = 65_536
+
+    def __init__(self, protocol: WireProtocol) -> None:
+        super().__init__(protocol)
+        self._ended = Event()
+        self._kept = b""
+
+    async def hold(self, meet: Callable[[Line], Awaitable[None]]) -> None:
+        """Let him be met, and then in, if he still is there."""
+        protocol, transport = self._protocol, self._protocol.transport
+        await meet(MetConnection(protocol, self._ended))
+        if transport.is_closing():
+            return
+        transport.set_protocol(protocol)
+        transport.resume_reading()
+        if self._kept:
+            protocol.data_received(self._kept)
+
+    def data_received(self, data: bytes) -> None:
+        self._kept += data
+        if len(self._kept) > self.MAX_KEPT_BYTES:
+            self._protocol.transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended.set()
+        super().connection_lost(exc)
+
+
+class MetConnection(RawConnection):
+    """A connection on which nothing has been asked yet, as ``chaos.fault.Line``."""
+
+    def __init__(self, protocol: WireProtocol, ended: Event) -> None:
+        super().__init__(protocol)
+        self._ended = ended
+
+    async def gone(self) -> None:
+        await self._ended.wait()
+
+
+class HttpConnection(RawConnection):
     """One exchange's connection, as ``chaos.fault.Connection``."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._transport: Transport | None = scope.get(TRANSPORT)
+        super().__init__(scope[PROTOCOL])
         self._receive = receive
         self._send = send
 
     async def send(self, reply: Reply) -> None:
         await send_reply(self._send, reply)
 
-    async def write(self, raw: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(raw)
+    async def begin(self, reply: Reply) -> None:
+        await self._send({"type": "http.response.start", "status": reply.status, "headers": _headers(reply)})
 
-    def reset(self) -> None:
-        """Linger zero makes the kernel answer with RST instead of FIN (socket(7), SO_LINGER)."""
-        if self._transport is None:
-            return
-        connection = self._transport.get_extra_info("socket")
-        if connection is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._transport.abort()
+    async def add(self, piece: bytes, *, last: bool) -> None:
+        await self._send({"type": "http.response.body", "body": piece, "more_body": not last})
 
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+    def reset_on_next(self) -> None:
+        Trap(self._protocol)
 
     async def gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -210,11 +309,15 @@ class HttpConnection:
 
 async def send_reply(send: Send, reply: Reply) -> None:
     """Answer as HTTP should."""
+    await send({"type": "http.response.start", "status": reply.status, "headers": _headers(reply)})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
     if reply.status not in BODILESS:
         headers.append((b"content-length", b"%d" % len(reply.body)))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+    return headers
 
 
 def as_bytes(reply: Reply) -> bytes:

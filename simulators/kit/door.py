@@ -8,9 +8,19 @@ from typing import Protocol
 
 import msgspec
 
-from ...chaos.fault import Call, Forward, Reply
+from ...chaos.fault import Call, Forward, Line, Reply
 from ...history import records
-from .connection import Departures, HttpConnection, RawHeaders, Receive, Scope, Send, send_reply
+from .connection import (
+    Departures,
+    HttpConnection,
+    RawConnection,
+    RawHeaders,
+    Receive,
+    Scope,
+    Send,
+    WireProtocol,
+    send_reply,
+)
 from .face import JSON, TOO_LARGE, Decoded, Face
 from .idempotency import bare
 
@@ -23,6 +33,10 @@ class GateLike(Protocol):
     """What the door needs of ``chaos.gate.Gate``."""
 
     idle: bool
+    open: bool
+    reset_standing: Callable[[], int]
+
+    async def meet(self, connection: Line) -> None: ...
 
     def pass_at_once(self, call: Call, answer: Callable[[Call], Reply]) -> Reply: ...
 
@@ -62,6 +76,9 @@ class Door:
         """By operation, then by subject."""
         self.in_flight = 0
         self.departures = Departures(recorder.flush_now)
+        self.callers: set[WireProtocol] = set()
+        """Who holds a connection just now: the server's own set, since the first of them came."""
+        gate.reset_standing = self._reset_standing
         self._service_s = service_s
         self._sleep = sleep
 
@@ -74,6 +91,21 @@ class Door:
     def is_prompt(self) -> bool:
         """Nothing has to be waited for: the gate is idle and the system takes no time of its own."""
         return self.gate.idle and not self._service_s
+
+    @property
+    def is_open(self) -> bool:
+        """No fault on connections is armed: who connects needs no look."""
+        return self.gate.open
+
+    async def meet(self, connection: Line) -> None:
+        """Let the faults on connections meet a caller who has just connected."""
+        await self.gate.meet(connection)
+
+    def _reset_standing(self) -> int:
+        callers = list(self.callers)
+        for caller in callers:
+            RawConnection(caller).reset()
+        return len(callers)
 
     def answer_at_once(
         self, method: str, path: str, query: bytes, raw_headers: RawHeaders, body: bytes
@@ -240,8 +272,10 @@ def _outcome(reply: Reply, answered: bool) -> str:
     """What the caller may believe: done, surely not done, or it cannot know."""
     if not answered:
         return "unknown"
-    if reply.status < 400:
-        return "refused" if reply.refused_by == "throttle" else "ok"
+    if reply.status < 400 and reply.refused_by is None:
+        return "ok"
+    if reply.committed:
+        return "unknown"  # whoever refuses after the commit, and be it by a 503, says nothing about it
     if reply.status < 500 or reply.status == 503:
         return "refused"
     return "unknown"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 from annotated_types import Ge, Le
 from fastapi import Header, Query
@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 
 from ...history.clock import from_rfc3339
 from .collection import Collection, Document
-from .refusal import INVALID, PRECONDITION_FAILED, PRECONDITION_REQUIRED, Refused
+from .ledger import Decide
+from .refusal import INVALID, PRECONDITION_FAILED, PRECONDITION_REQUIRED, Refusal, Refused
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
@@ -103,11 +104,29 @@ def page_of(collection: Collection[D], query: ListQuery) -> Page[D]:
     return Page(found.items, None if found.next_cursor is None else _base36(found.next_cursor))
 
 
-def batch_of(items: Iterable[T], act: Callable[[T], Any]) -> BatchResult:
-    """Do the same for every item; a refused item does not hold up the others."""
+class AboutSku(Protocol):
+    """An item of a bulk call: each is about one SKU."""
+
+    @property
+    def sku(self) -> str: ...
+
+
+S = TypeVar("S", bound=AboutSku)
+
+
+def batch_of(items: Iterable[S], act: Callable[[S], Any], decide: Decide) -> BatchResult:
+    """Do the same for every item; a refused item does not hold up the others.
+
+    ``decide`` is asked the rule ``batch_item`` about each SKU; a decision ``{"status"}`` fails the item, undone.
+    """
     results = []
     for index, item in enumerate(items):
         try:
+            failed = decide("batch_item", item.sku)
+            if failed is not None:
+                raise Refusal("item_failed", failed["status"], "This item could not be handled.").because(
+                    item.sku
+                )
             act(item)
         except Refused as refused:
             results.append(ItemResult(index, refused.refusal.status, problem_of(refused)))

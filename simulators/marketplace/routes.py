@@ -251,7 +251,7 @@ def _declare_listings(channel: Face, ledger: MarketplaceLedger) -> None:
         def publish(item: AvailabilityItem) -> Listing:
             return ledger.publish_availability(item.sku, item.quantity, item.version)
 
-        return batch_of(wanted.items, publish)
+        return batch_of(wanted.items, publish, channel.world.decide)
 
     @channel.put(
         "/v1/listings/{sku}/price",
@@ -287,4 +287,4 @@ def _declare_listings(channel: Face, ledger: MarketplaceLedger) -> None:
                 version=item.version,
             )
 
-        return batch_of(wanted.items, publish)
+        return batch_of(wanted.items, publish, channel.world.decide)

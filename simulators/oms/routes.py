@@ -131,7 +131,7 @@ def _declare_stock(oms: Face, ledger: OmsLedger) -> None:
                 sku=item.sku, location=item.location, on_hand=item.on_hand, version=item.version
             )
 
-        return batch_of(wanted.items, set_one)
+        return batch_of(wanted.items, set_one, oms.world.decide)
 
     @oms.get("/v1/stock")
     def list_stock(query: Listing) -> Page[StockLevel]:

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from peakproof.chaos.dice import Dice
-from peakproof.chaos.fault import Call, Connection, FaultContext, Outgoing, Reply
+from peakproof.chaos.fault import Call, FaultContext, Outgoing, Reply
 from peakproof.chaos.faults.drop_delivery import DropDelivery
 from peakproof.chaos.faults.duplicate_delivery import DuplicateDelivery
 from peakproof.chaos.faults.latency import Latency
@@ -17,6 +17,8 @@ from peakproof.chaos.faults.reorder_delivery import ReorderDelivery
 from peakproof.chaos.faults.server_error import ServerError
 from peakproof.chaos.faults.throttle_cut import ThrottleCut
 from peakproof.chaos.wire import Hang, Reset
+
+from .stage import KeptLine
 
 CALL = Call(
     call_id="erp-1",
@@ -51,34 +53,11 @@ class Ledger:
         return Reply(status=201, body=b'{"id": "SO-1"}', committed=True)
 
 
-class Line:
-    """A connection that notes what happens to it."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-
-    async def send(self, reply: Reply) -> None:
-        self.seen.append("send")
-
-    async def write(self, raw: bytes) -> None:
-        self.seen.append("write")
-
-    def reset(self) -> None:
-        self.seen.append("reset")
-
-    def close(self) -> None:
-        self.seen.append("close")
-
-    async def gone(self) -> None:
-        self.seen.append("gone")
-
-
 async def felt(reply: Reply) -> list[str]:
-    line = Line()
-    connection: Connection = line
+    line = KeptLine()
     assert reply.wire is not None
     assert not reply.wire.answers
-    await reply.wire.leave(reply, connection)
+    await reply.wire.leave(reply, line)
     return line.seen
 
 
@@ -146,7 +125,7 @@ def test_a_late_rejection_gives_its_reason() -> None:
 
 async def test_reset_and_hang_never_send_a_byte() -> None:
     for wire in (Reset(), Hang()):
-        line = Line()
+        line = KeptLine()
         await wire.leave(Reply(status=200), line)
         assert not {"send", "write"} & set(line.seen)
 

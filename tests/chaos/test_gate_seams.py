@@ -8,12 +8,12 @@ from peakproof.chaos.errors import ChaosError
 from peakproof.chaos.fault import (
     HIDDEN,
     Call,
-    Connection,
     Document,
     FaultContext,
     Hidden,
     Leaving,
     Levers,
+    Line,
     Outgoing,
     Reply,
 )
@@ -43,8 +43,9 @@ class Shout:
 @dataclass(frozen=True, slots=True)
 class HangUp:
     seam: ClassVar[Literal["connection"]] = "connection"
+    drop_open: bool = False
 
-    async def meet(self, connection: Connection, ctx: FaultContext) -> None:
+    async def meet(self, connection: Line, ctx: FaultContext) -> None:
         connection.reset()
 
 

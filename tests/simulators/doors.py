@@ -172,7 +172,7 @@ def asked_erp(
     declare(face, ledger)
     for sku in ("22423", "85123A"):
         ledger.seed_item(sku, f"Article {sku}", on_hand=100)
-    gate = Gate("erp", sleep=sleep or _no_sleep, now=lambda: 0, marks=lambda *_, **__: None)
+    gate = Gate("erp", sleep=sleep or _no_sleep, now=made.world.now, marks=lambda *_, **__: None)
     door = Door(face, gate, recorder or record, made.world.now, service_s=service_s, sleep=sleep)
     return AskedErp(made, ledger, face, gate, door, record)
 
