@@ -431,6 +431,13 @@ def _out_of(context: typer.Context) -> Path:
     return Path(context.params.get("out") or "runs")
 
 
+def _named_before(context: typer.Context) -> tuple[str | None, str | None]:
+    """System and fault; behind an option that still lacks its value, the parser has left them where they were."""
+    given = [context.params.get("system"), context.params.get("fault")]
+    system, fault, *_ = [*(given if given[0] else context.args), None, None]
+    return system, fault
+
+
 def _offer_systems(ctx: typer.Context, incomplete: str) -> list[str]:
     from .scenarios.control import completion
 
@@ -446,14 +453,15 @@ def _offer_faults(incomplete: str) -> list[tuple[str, str]]:
 def _offer_operations(ctx: typer.Context, incomplete: str) -> list[str]:
     from .scenarios.control import completion
 
-    names = completion.operations(_out_of(ctx), ctx.params.get("system"), ctx.params.get("fault"))
+    names = completion.operations(_out_of(ctx), *_named_before(ctx))
     return [name for name in names if name.startswith(incomplete)]
 
 
 def _offer_settings(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     from .scenarios.control import completion
 
-    return [one for one in completion.settings(ctx.params.get("fault")) if one[0].startswith(incomplete)]
+    _, fault = _named_before(ctx)
+    return [one for one in completion.settings(fault) if one[0].startswith(incomplete)]
 
 
 def _offer_injections(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:

@@ -109,6 +109,19 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> type[FakeRunner]:
         (["explain", "runs/x", "web-1"], "there is no run 'runs/x'"),
         (["list", "falts"], "unknown kind 'falts'; did you mean 'faults'"),
         (["try", "--middleware", "naiv"], "unknown middleware 'naiv'"),
+        (["up", "blak-friday"], "unknown scenario 'blak-friday'; did you mean 'black-friday'"),
+        (["up", "--no-sut", "--middleware", "naive"], "--no-sut and naive exclude each other"),
+        (["up", "--config", "nowhere.toml"], "nowhere.toml: no such file"),
+        (["chaos", "status"], "nothing runs below runs; start one with: peakproof up"),
+        (["chaos", "status", "--run", "x"], "--run x: there is no such run (running below runs: none)"),
+        (
+            ["chaos", "inject", "erp", "outage", "--for", "soon"],
+            "--for 'soon': must be a time above 0 like 60s",
+        ),
+        (["chaos", "inject", "erp", "latency", "--set", "2"], "--set '2': must be KEY=VALUE, e.g. seconds=2"),
+        (["chaos", "inject", "erp", "outage", "--match", "JPY"], "--match 'JPY': must be KEY=VALUE"),
+        (["chaos", "heal"], "name the injections to heal, or say --all"),
+        (["chaos", "heal", "a", "--all"], "name the injections to heal, or say --all"),
     ],
 )
 def test_a_mistake_is_one_line_on_stderr_and_exit_code_2(arguments: list[str], said: str) -> None:

@@ -28,7 +28,7 @@ def operations(out: Path, system: str | None, fault: str | None) -> list[str]:
     kinds = {known[system]} if system is not None and system in known else set(known.values())
     if fault in FAULTS.names():
         return sorted(names_for(FAULTS.type_of(fault), kinds)[1])
-    return sorted(name for kind in kinds for name in catalogue.operations(kind))
+    return sorted({name for kind in kinds for name in catalogue.operations(kind)})
 
 
 def settings(fault: str | None) -> list[tuple[str, str]]:

@@ -19,6 +19,12 @@ def example(entry: Entry) -> str:
     parts = ["peakproof chaos inject", SYSTEM, entry.name, HOW_LONG.get(entry.seam or "", "--for 60s")]
     if entry.settings and entry.settings[0].default is not None:
         setting = entry.settings[0]
-        value = str(setting.default).lower() if isinstance(setting.default, bool) else str(setting.default)
-        parts.append(f"--set {setting.name}={shlex.quote(value)}")
+        parts.append(f"--set {setting.name}={shlex.quote(_typed(setting.default))}")
     return " ".join(parts)
+
+
+def _typed(value: object) -> str:
+    """As one would type it: 5 for 5.0, true for True."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -44,7 +44,9 @@ def show_ready(ready: "Ready", scenario: str, time_scale: float, console: Consol
             lines.append(Text.assemble(("shopper  ", "dim"), ready.shopper_keys[name]))
         label = Text.assemble(name, ("" if name == system.kind else f"\n{system.kind}", "dim"))
         table.add_row(label, system.url, Group(*lines))
+    console.print()
     console.print(table)
+    console.print()
     first = next(iter(ready.systems.values()))
     hints = [
         ("middleware", ready.sut or "none: give its address to POST /v1/subscriptions of each system"),
@@ -58,9 +60,11 @@ def show_ready(ready: "Ready", scenario: str, time_scale: float, console: Consol
 
 def show_faults(entries: Iterable[Entry], console: Console) -> None:
     """Every fault in two lines: what it is, and how it is typed."""
-    for entry in entries:
-        console.print(Text.assemble((entry.name, "bold"), ("  ", ""), entry.summary), soft_wrap=True)
-        console.print(Text(f"    {example(entry)}", style="cyan"), soft_wrap=True)
+    listed = list(entries)
+    width = max((len(entry.name) for entry in listed), default=0)
+    for entry in listed:
+        console.print(Text.assemble((f"{entry.name:<{width}}", "bold"), f"  {entry.summary}"), soft_wrap=True)
+        console.print(Text(f"{'':<{width}}  {example(entry)}", style="cyan"), soft_wrap=True)
 
 
 def show_status(status: Mapping[str, Any], console: Console) -> None:
@@ -189,6 +193,8 @@ def _ends(standing: Mapping[str, Any]) -> str:
 
 
 def _time(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
