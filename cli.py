@@ -433,8 +433,9 @@ def _out_of(context: typer.Context) -> Path:
 
 def _named_before(context: typer.Context) -> tuple[str | None, str | None]:
     """System and fault; behind an option that still lacks its value, the parser has left them where they were."""
-    given = [context.params.get("system"), context.params.get("fault")]
-    system, fault, *_ = [*(given if given[0] else context.args), None, None]
+    system, fault = context.params.get("system"), context.params.get("fault")
+    if system is None:
+        system, fault, *_ = [*context.args, None, None]
     return system, fault
 
 
