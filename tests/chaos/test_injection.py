@@ -152,6 +152,27 @@ def test_the_same_seed_picks_the_same_calls_in_whatever_order_they_arrive(
     assert {calls[n].call_id for n in order if shuffled.acts_on(calls[n])} == expected
 
 
+@given(order=st.permutations(range(40)), wanted=st.sampled_from(["21731", "22086"]))
+def test_whatever_a_call_is_about_decides_alone_in_whatever_order_calls_arrive(
+    order: list[int], wanted: str
+) -> None:
+    calls = [
+        replace(
+            ORDER if n % 2 else CALL,
+            subject=f"web-{n:06d}",
+            call_id=f"erp-{n}",
+            sku=("21731", "22086", None)[n % 3],
+            client=("sut-erp", "shopper")[n % 5 == 0],
+        )
+        for n in range(40)
+    ]
+    where = Where(sku=wanted, client="sut-erp", match={"lines.sku": "22086"})
+    when = When(probability=0.7)
+    straight, shuffled = trigger(where, when), trigger(where, when)
+    expected = {call.call_id for call in calls if straight.acts_on(call)}
+    assert {calls[n].call_id for n in order if shuffled.acts_on(calls[n])} == expected
+
+
 def test_another_seed_and_another_injection_pick_other_calls() -> None:
     calls = [replace(CALL, subject=f"web-{n:06d}") for n in range(200)]
     when = When(probability=0.3)

@@ -33,7 +33,7 @@ def offered(line: str) -> list[str]:
         ("peakproof chaos inject erp outage --on create_s", None),
         ("peakproof chaos inject erp drop-delivery --on inv", ["invoice.posted"]),
         ("peakproof chaos inject erp rejected-later --on ", ["post_sales_order"]),
-        ("peakproof chaos inject erp latency --set ", ["seconds=", "jitter_s="]),
+        ("peakproof chaos inject erp latency --set sec", ["seconds="]),
     ],
 )
 def test_systems_faults_operations_and_settings_are_offered(line: str, words: list[str] | None) -> None:
