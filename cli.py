@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec, Self, TypeVar
 
 import typer
 from rich.console import Console
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .scenarios.scenario import Scenario
     from .scenarios.sut_choice import SutChoice
     from .verdict.result import Verdict
+    from .verdict.suite import Part
 
 PASS, FAIL, USAGE, INCONCLUSIVE, OUR_FAULT = 0, 1, 2, 3, 70
 PLAIN_PROGRESS_S = 5.0
@@ -189,11 +190,20 @@ def _peakproof(
 @app.command()
 @guarded
 def run(
-    scenario: Annotated[
-        str | None,
+    scenarios: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="[SCENARIO]",
-            help="A name of the library or a .yaml file; black-friday unless said.",
+            metavar="[SCENARIO]…",
+            help="Names of the library or .yaml files; black-friday unless said. Several make a suite.",
+            show_default=False,
+        ),
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            "--suite",
+            metavar="standard|full",
+            help="All scenarios of a suite, one verdict over all.",
             show_default=False,
         ),
     ] = None,
@@ -250,10 +260,26 @@ def run(
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Run a scenario against a middleware and judge what happened."""
+    """Run a scenario, or a suite of them, against a middleware and judge what happened."""
     from .scenarios.runner import Runner
 
-    wanted, from_seed = _scenario(scenario, from_run, only)
+    named = scenarios or []
+    if suite is not None or len(named) > 1:
+        _run_suite(
+            suite,
+            named,
+            from_run,
+            config,
+            middleware,
+            seed,
+            duration,
+            overrides,
+            invariants,
+            objectives,
+            out,
+            as_json,
+        )
+    wanted, from_seed = _scenario(named[0] if named else None, from_run, only)
     if duration is not None:
         wanted = wanted.with_duration(duration)
     wanted = wanted.with_overrides(_overrides(overrides or []))
@@ -290,6 +316,75 @@ def run(
         _say(f"{runner.death.message}; its last lines:" if runner.death.log else runner.death.message)
         _show_last_words(runner.death)
     raise SystemExit(verdict.exit_code)
+
+
+def _run_suite(
+    suite: str | None,
+    named: list[str],
+    from_run: Path | None,
+    config: Path | None,
+    middleware: str | None,
+    seed: int | None,
+    duration: float | None,
+    overrides: list[str] | None,
+    invariants: list[Path] | None,
+    objectives: list[str] | None,
+    out: Path,
+    as_json: bool,
+) -> NoReturn:
+    """Run several scenarios, show each verdict as it comes and one over all, and exit."""
+    from .scenarios.scenario import Scenario
+    from .scenarios.suite import SuiteRunner, scenarios_of
+
+    if suite is not None and named:
+        raise UsageError(f"--suite {suite} and scenario {named[0]!r} exclude each other: choose one")
+    if from_run is not None:
+        raise UsageError(
+            f"--from {from_run} repeats one run; leave out {'--suite' if suite else 'the scenarios'}"
+        )
+    wanted = [Scenario.load(name) for name in named] if suite is None else scenarios_of(suite)
+    if duration is not None:
+        wanted = [one.with_duration(duration) for one in wanted]
+    wanted = [one.with_overrides(_overrides(overrides or [])) for one in wanted]
+    choice = _sut(config, middleware, wanted[0])
+    chosen_seed = 1 if seed is None else seed
+    for one in wanted:
+        choice.sut.check(one.estate.standing)
+        _check_plan(one, chosen_seed)
+    with _Shown() as shown:
+        runner = SuiteRunner(
+            suite or "chosen",
+            wanted,
+            choice.sut,
+            seed=chosen_seed,
+            out=out,
+            origin=choice.origin,
+            invariants=_files(invariants or []),
+            objectives=objectives or [],
+            on_start=lambda one: _say(
+                f"scenario {one.name}, {one.duration_s:g} s of workload, seed {chosen_seed}"
+            ),
+            on_progress=shown,
+            on_judged=_say_part,
+        )
+        try:
+            verdict = runner.run()
+        finally:
+            _Desk.folder = runner.folder if runner.folder != out else None
+    if as_json:
+        typer.echo(json.dumps(verdict.document(), indent=1, ensure_ascii=False))
+    else:
+        from .verdict.render.suite import render
+
+        render(verdict, _stdout())
+    _say(f"recorded in {runner.folder}; read {runner.folder / 'report.html'}")
+    raise SystemExit(verdict.exit_code)
+
+
+def _say_part(part: "Part") -> None:
+    from .verdict.render.suite import line
+
+    err.print(line(part), soft_wrap=True)
 
 
 def _echo_why_not(folder: Path) -> None:
@@ -748,7 +843,7 @@ def list_(
         str,
         typer.Argument(
             metavar="KIND",
-            help="scenarios, faults, throttles, plans, invariants, kpis, defects, flows or profiles.",
+            help="scenarios, suites, faults, throttles, plans, invariants, kpis, defects, flows or profiles.",
         ),
     ],
     as_json: JsonOption = False,
@@ -827,6 +922,15 @@ def _flows() -> list[dict[str, Any]]:
     return [{"name": name, "summary": summary} for name, summary in FLOWS.items()]
 
 
+def _suites() -> list[dict[str, Any]]:
+    from .scenarios.suite import SUITES, scenarios_of
+
+    return [
+        {"name": name, "summary": summary, "scenarios": [one.name for one in scenarios_of(name)]}
+        for name, summary in SUITES.items()
+    ]
+
+
 def _profiles() -> list[dict[str, Any]]:
     from .loadtests.profile import Profile
 
@@ -835,6 +939,7 @@ def _profiles() -> list[dict[str, Any]]:
 
 CATALOGUES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "scenarios": _scenarios,
+    "suites": _suites,
     "faults": functools.partial(_chaos, "faults"),
     "throttles": functools.partial(_chaos, "throttles"),
     "plans": _plans,

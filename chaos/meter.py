@@ -60,23 +60,30 @@ class Meter:
         self._rate = rate
         self._size_ticks = max(rate.call_ticks, floor(self._size * Fraction(str(factor)) * rate.call_ticks))
 
-    def take(
-        self, bucket: str, now_ns: int, cost: int = 1, factor: float = 1.0, *, dry: bool = False
-    ) -> tuple[int, int]:
-        """Take ``cost`` if it is there, else nothing; ``dry`` takes nothing in any case.
+    def take(self, bucket: str, now_ns: int, cost: int = 1, factor: float = 1.0) -> int:
+        """Take ``cost`` if it is there, else nothing. Nanoseconds until it will be there, rounded up; 0: it was."""
+        short, full_at = self._after(bucket, now_ns, cost, factor)
+        if short <= 0:
+            self._full_at[bucket] = full_at
+            return 0
+        return -(-short // self._rate.ns_ticks)
 
-        Nanoseconds until it will be there, rounded up (0: it was), and what is owed then, in nanoseconds until the
-        bucket is full.
-        """
+    def wait_ns(self, bucket: str, now_ns: int, cost: int = 1, factor: float = 1.0) -> int:
+        """As ``take``, with nothing taken."""
+        short, _ = self._after(bucket, now_ns, cost, factor)
+        return -(-max(0, short) // self._rate.ns_ticks)
+
+    def _after(self, bucket: str, now_ns: int, cost: int, factor: float) -> tuple[int, int]:
+        """If ``cost`` were taken: the ticks that it is too early, and when the bucket would be full again."""
         if factor != self._factor:
             self._cut(factor)
         ns_ticks, call_ticks = self._rate
         now = now_ns * ns_ticks
-        full_at = max(now, self._full_at.get(bucket, now)) + cost * call_ticks
-        short = full_at - now - max(self._size_ticks, cost * call_ticks)
-        if short <= 0 and not dry:
-            self._full_at[bucket] = full_at
-        return -(-max(0, short) // ns_ticks), -(-(full_at - now) // ns_ticks)
+        taken = cost * call_ticks
+        full_at = self._full_at.get(bucket, now)
+        full_at = max(now, full_at) + taken
+        size = self._size_ticks
+        return full_at - now - max(size, taken), full_at
 
     def give_back(self, bucket: str, cost: int) -> None:
         """Return a part of what was taken."""

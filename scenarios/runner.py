@@ -82,6 +82,11 @@ class Runner:
         self._phase = "start"
         self._clock = Clock()
 
+    @property
+    def interrupted(self) -> bool:
+        """The user has asked for the end."""
+        return self._interrupted.is_set()
+
     def run(self) -> Path:
         """Blocks until the run is over."""
         self.folder = new_folder(self.out, self.scenario.name, self.seed)

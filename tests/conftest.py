@@ -1,8 +1,16 @@
-"""What every test session needs: the repository's root is no package of tests, whatever the clone's folder is called."""
+"""What every test session needs: repeatable searches, and a root that is no package of tests whatever its name."""
 
+import os
 import pathlib
 
 import pytest
+from hypothesis import settings
+
+# A search that differs from run to run finds more in the long term and is red at random in the short one: by default
+# every session tries the same examples; HYPOTHESIS_PROFILE=search looks for new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("search", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 class _RootIsNoTestPackage:

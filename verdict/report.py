@@ -20,12 +20,13 @@ def write_reports(verdict: Verdict, run_folder: Path, history: History | None = 
     """
     stories = _stories(verdict, run_folder) if history is None else _told(verdict, history)
     return (
-        _written(run_folder / "junit.xml", junit.render(verdict)),
-        _written(run_folder / "report.html", html.render(verdict, run_folder, stories)),
+        written(run_folder / "junit.xml", junit.render(verdict)),
+        written(run_folder / "report.html", html.render(verdict, run_folder, stories)),
     )
 
 
-def _written(path: Path, text: str) -> Path:
+def written(path: Path, text: str) -> Path:
+    """Write a file whole or not at all; returns its path."""
     draft = path.with_name(path.name + ".part")
     draft.write_text(text, "utf-8")
     draft.replace(path)

@@ -32,6 +32,7 @@ _LINES = """
            concat_ws(' ', topic, event_id, CASE WHEN attempt > 1 THEN format('(attempt {{}})', attempt) END, '→',
                      coalesce(status::VARCHAR, error, 'no reply'),
                      CASE WHEN acknowledged THEN 'acknowledged' END,
+                     CASE WHEN forgery IS NOT NULL THEN format('({{}} signature)', forgery) END,
                      CASE WHEN len(faults) > 0 THEN format('fault {{}}', array_to_string(faults, ', ')) END)
     FROM   deliveries WHERE {deliveries}
 """

@@ -35,15 +35,14 @@ class LeakyBucket:
 
     def admit(self, call: Call, now_ns: int) -> Decision:
         bucket = bucket_of(call, self.scope)
-        wait_ns, _ = self._meter.take(bucket, now_ns, factor=self.factor)
-        if not wait_ns:
+        if not self._meter.take(bucket, now_ns, factor=self.factor):
             return Decision(bucket)
         rule = f"{self.leak_per_s * self.factor:g} calls a second"
         return throttled(bucket, self.scope, rule, self.figures(call, now_ns))
 
     def figures(self, call: Call, now_ns: int) -> Figures:
         meter, bucket = self._meter, bucket_of(call, self.scope)
-        wait_ns, _ = meter.take(bucket, now_ns, factor=self.factor, dry=True)
+        wait_ns = meter.wait_ns(bucket, now_ns, factor=self.factor)
         return Figures(
             limit=meter.size(),
             left=meter.left(bucket, now_ns),

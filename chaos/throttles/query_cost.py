@@ -52,8 +52,7 @@ class QueryCost:
     def admit(self, call: Call, now_ns: int) -> Decision:
         bucket = bucket_of(call, self.scope)
         cost, actual_cost = self._costs_of(call)
-        wait_ns, _ = self._meter.take(bucket, now_ns, cost, self.factor)
-        if wait_ns:
+        if self._meter.take(bucket, now_ns, cost, self.factor):
             rule = f"{self.restore_per_s * self.factor:g} points a second, and this call costs {cost}"
             return throttled(bucket, self.scope, rule, self.figures(call, now_ns))
         refund = cost - actual_cost
@@ -64,7 +63,7 @@ class QueryCost:
     def figures(self, call: Call, now_ns: int) -> Figures:
         meter, bucket = self._meter, bucket_of(call, self.scope)
         cost, actual_cost = self._costs_of(call)
-        wait_ns, _ = meter.take(bucket, now_ns, cost, self.factor, dry=True)
+        wait_ns = meter.wait_ns(bucket, now_ns, cost, self.factor)
         return Figures(
             limit=meter.size(),
             left=meter.left(bucket, now_ns),

@@ -38,16 +38,16 @@ class QueueThenRefuse:
 
     def admit(self, call: Call, now_ns: int) -> Decision:
         bucket = bucket_of(call, self.scope)
-        refused_ns, owed_ns = self._meter.take(bucket, now_ns, factor=self.factor)
-        if refused_ns:
+        if self._meter.take(bucket, now_ns, factor=self.factor):
             rule = f"{self.rate_per_s * self.factor:g} calls a second and {self.queue} in a queue"
             return throttled(bucket, self.scope, rule, self.figures(call, now_ns))
         at_once_ns = self._meter.span_ns(cut(self.burst, self.factor))
+        owed_ns = self._meter.full_in_ns(bucket, now_ns)
         return Decision(bucket, wait_s=max(0, owed_ns - at_once_ns) / SECOND_NS)
 
     def figures(self, call: Call, now_ns: int) -> Figures:
         meter, bucket = self._meter, bucket_of(call, self.scope)
-        wait_ns, _ = meter.take(bucket, now_ns, factor=self.factor, dry=True)
+        wait_ns = meter.wait_ns(bucket, now_ns, factor=self.factor)
         return Figures(
             limit=meter.size(),
             left=meter.left(bucket, now_ns),

@@ -627,6 +627,7 @@ def told(
     effect_id: str | None = None,
     acknowledged: bool = True,
     event: str = "evt-1",
+    forgery: str | None = None,
 ) -> Delivery:
     return Delivery(
         delivery_id="",
@@ -644,6 +645,7 @@ def told(
         sku=sku,
         version=version,
         effect_id=effect_id,
+        forgery=forgery,
     )
 
 

@@ -55,11 +55,28 @@ PRICED: list[Row] = [
     told("price.changed", order=None, sku="mug", version=1, effect_id="e5"),
 ]
 
+FORGERIES = ("forged", "corrupt", "expired", "mutated")
+
 CASES = [
     *cases(
         "acknowledged_webhook_has_its_effect",
         ("not exercised", "nothing was acknowledged", [accepted(), told("order.placed", acknowledged=False)]),
         ("not exercised", "an event that asks for nothing", [accepted(), told("payment.authorised")]),
+        (
+            "not exercised",
+            "only forgeries were acknowledged",
+            [accepted(), *(told("order.placed", event=kind, forgery=kind) for kind in FORGERIES)],
+        ),
+        (
+            "holds",
+            "a forgery under the real event's id came first",
+            [*PLACED, told("order.placed", order="B", forgery="corrupt"), created(), booked()],
+        ),
+        (
+            "violated",
+            "a forgery under the same id excuses nothing",
+            [*PLACED, told("order.placed", forgery="corrupt", acknowledged=False)],
+        ),
         ("holds", "an order was placed and booked", [*PLACED, created(), booked()]),
         (
             "holds",

@@ -134,6 +134,33 @@ CASES = [
         ),
         (
             "holds",
+            "what came back was free, so nothing was refunded",
+            [
+                accepted(lines=FREE, shipping="5.00", total="5.00"),
+                shipped(lines=FREE),
+                effect("wms", "return_received", order_ref="A", document_id="RET-1", ref="R-1", lines=FREE),
+                *final_statuses("shipped", "partially_returned", "invoiced", "shipped", "captured"),
+            ],
+        ),
+        (
+            "violated",
+            "what came back cost something, and nothing was refunded",
+            [
+                accepted(),
+                shipped(),
+                effect(
+                    "wms",
+                    "return_received",
+                    order_ref="A",
+                    document_id="RET-1",
+                    ref="R-1",
+                    lines=[("1", "mug", 1, None)],
+                ),
+                *final_statuses("shipped", "partially_returned", "invoiced", "shipped", "captured"),
+            ],
+        ),
+        (
+            "holds",
             "two parts, both shipped",
             [
                 accepted(),

@@ -17,11 +17,11 @@ WITH about_orders (topic, flow, consequence, words) AS ( -- consequences that ca
            ('return.requested',       'return-to-refund', 'return_expected',      'warehouse not told'),
            ('return.received',        'return-to-refund', 'credit_memo_received', 'no credit memo'),
            ('credit_memo.posted',     'return-to-refund', 'payment_refunded',     'no refund')
-), told AS ( -- events that nothing follows from are left out
+), told AS ( -- events that nothing follows from are left out, and nothing has to follow from a forgery
     SELECT event_id, arg_min(delivery_id, at_ns) AS delivery_id, arg_min(effect_id, at_ns) AS effect_id,
            any_value(topic) AS topic, any_value(order_ref) AS order_ref, any_value(sku) AS sku, any_value(version) AS version
     FROM   deliveries
-    WHERE  acknowledged
+    WHERE  acknowledged AND forgery IS NULL
       AND  topic IN (SELECT topic FROM about_orders UNION SELECT topic FROM about_refs
                      UNION VALUES ('cancellation.requested'), ('stock.changed'), ('availability.changed'), ('price.changed'))
     GROUP  BY event_id

@@ -51,13 +51,20 @@ WITH stories (story, place, status) AS ( -- the table in docs/flows.md
 ), free AS ( -- what was shipped cost nothing, so there was nothing to capture
     SELECT s.order_ref FROM shipped_lines AS s JOIN accepted_orders AS o USING (order_ref)
     GROUP  BY s.order_ref HAVING sum(s.quantity * s.unit_price) = 0 AND max(coalesce(o.shipping, 0)) = 0
+), back_for_nothing AS ( -- what came back had cost nothing, so there was nothing to refund: money stays as it was
+    SELECT r.order_ref
+    FROM  (SELECT order_ref, unnest(lines) AS line FROM effects WHERE kind = 'return_received') AS r
+    JOIN   order_lines AS o ON o.order_ref = r.order_ref AND o.line_id = r.line.line_id
+    GROUP  BY r.order_ref HAVING sum(r.line.quantity * o.unit_price) = 0
 ), seen AS (
     SELECT x.order_ref, x.place,
            CASE WHEN f.order_ref IS NOT NULL AND s.status IN ('authorised', 'voided') THEN 'captured'
+                WHEN b.order_ref IS NOT NULL AND s.status IN ('partially_returned', 'returned') THEN 'shipped'
                 ELSE coalesce(s.status, 'none') END AS status
     FROM   expected AS x
     LEFT   JOIN shown AS s ON s.order_ref = x.order_ref AND s.place = x.place
     LEFT   JOIN free AS f ON f.order_ref = x.order_ref AND x.place = 'payments'
+    LEFT   JOIN back_for_nothing AS b ON b.order_ref = x.order_ref AND x.place = 'oms'
 ), told AS (
     SELECT order_ref, count(*) AS facts, string_agg(format('{} {}', place, status), ', ' ORDER BY place) AS summary
     FROM   seen GROUP BY order_ref

@@ -13,19 +13,19 @@ from .wording import BANNERS, MARKS, commands, evidence_lines, printable
 FINDINGS_SHOWN = 50
 EVIDENCE_SHOWN = 20
 
-_templates = Environment(
+templates = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters["printable"] = lambda value: printable(str(value))
+templates.filters["printable"] = lambda value: printable(str(value))
 
 
 def render(verdict: Verdict, folder: Path, timelines: Mapping[str, Sequence[Moment]] | None = None) -> str:
     """The page on the run in ``folder``; ``timelines`` are the stories of some orders, shown beneath their findings."""
-    return _templates.get_template("report.html").render(
+    return templates.get_template("report.html").render(
         verdict=verdict,
         facts=_facts(verdict),
         counts={name: count for name, count in verdict.counts.items() if count or name != "unreadable_lines"},

@@ -11,8 +11,21 @@ FINDINGS_SHOWN = 20
 EVIDENCE_SHOWN = 10
 
 
-def render(verdict: Verdict) -> str:
-    """The document. A violated invariant is a failure, one that cannot be told an error, an unexercised one skipped."""
+def render(*verdicts: Verdict) -> str:
+    """The document, one test suite a run.
+
+    A violated invariant is a failure, one that cannot be told an error, an unexercised one skipped.
+    """
+    document = JUnitXml("peakproof")
+    for verdict in verdicts:
+        document.add_testsuite(_suite(verdict))
+    document.time = round(sum(verdict.run.duration_s or 0.0 for verdict in verdicts), 3)
+    text = io.BytesIO()
+    document.write(text)
+    return text.getvalue().decode()
+
+
+def _suite(verdict: Verdict) -> TestSuite:
     suite = TestSuite(f"peakproof {verdict.run.scenario or ''} seed {verdict.run.seed}".replace("  ", " "))
     suite.add_testcase(_validity(verdict))
     for result in verdict.invariants:
@@ -24,13 +37,9 @@ def render(verdict: Verdict) -> str:
         elif objective.met is None:
             case.result = [Error("too few samples")]
         suite.add_testcase(case)
-    document = JUnitXml("peakproof")
-    document.add_testsuite(suite)
     if verdict.run.duration_s is not None:
-        suite.time = document.time = round(verdict.run.duration_s, 3)  # its cases take no time of their own
-    text = io.BytesIO()
-    document.write(text)
-    return text.getvalue().decode()
+        suite.time = round(verdict.run.duration_s, 3)  # its cases take no time of their own
+    return suite
 
 
 def _validity(verdict: Verdict) -> TestCase:

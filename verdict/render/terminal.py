@@ -27,7 +27,7 @@ _STATUS_STYLE: dict[Status, str] = {
     "indeterminate": "yellow",
     "unknown": "yellow",
 }
-_BANNER_STYLE: dict[Outcome, str] = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
+BANNER_STYLE: dict[Outcome, str] = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
 
 
 def render(verdict: Verdict, console: Console, folder: Path, *, findings: int = FINDINGS_SHOWN) -> None:
@@ -38,7 +38,7 @@ def render(verdict: Verdict, console: Console, folder: Path, *, findings: int = 
     if verdict.faults:
         console.print(_faults(verdict))
     for result, finding in verdict.worst[:findings]:
-        console.print(_explained(verdict, result, finding))
+        console.print(explained(verdict, result, finding))
         for command in commands(folder, finding):
             console.print(Text(f"  {command}", style="cyan"), soft_wrap=True)
         console.print()
@@ -124,7 +124,8 @@ def _faults(verdict: Verdict) -> Table:
     return table
 
 
-def _explained(verdict: Verdict, result: InvariantResult, finding: Finding) -> Panel:
+def explained(verdict: Verdict, result: InvariantResult, finding: Finding) -> Panel:
+    """One finding in a frame: what it is, the rows that prove it, what follows from it, and the remedy."""
     text = Text()
     text.append(f"{printable(finding.subject)}: {printable(finding.finding)}\n", style="bold")
     text.append(f"{result.claim}\n\n")
@@ -147,7 +148,7 @@ def _explained(verdict: Verdict, result: InvariantResult, finding: Finding) -> P
 
 def _banner(verdict: Verdict) -> Panel:
     counts = verdict.counts
-    text = Text(BANNERS[verdict.verdict], style=_BANNER_STYLE[verdict.verdict])
+    text = Text(BANNERS[verdict.verdict], style=BANNER_STYLE[verdict.verdict])
     judged = [
         counted(counts.get("orders", 0), "order"),
         counted(counts.get("calls", 0), "call"),
@@ -160,4 +161,4 @@ def _banner(verdict: Verdict) -> Panel:
     if len(verdict.reasons) > REASONS_SHOWN:
         more = counted(len(verdict.reasons) - REASONS_SHOWN, "more reason")
         text.append(f"\n- and {more}", style="default")
-    return Panel(text, border_style=_BANNER_STYLE[verdict.verdict], expand=False)
+    return Panel(text, border_style=BANNER_STYLE[verdict.verdict], expand=False)

@@ -1,0 +1,80 @@
+"""The verdict on a suite: how runs merge, and what its files show."""
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from junitparser import JUnitXml
+from rich.console import Console
+
+from peakproof.verdict.judge import judge_history
+from peakproof.verdict.render import suite as rendering
+from peakproof.verdict.result import Outcome, Verdict
+from peakproof.verdict.suite import Part, SuiteVerdict, write_suite
+
+from .histories import accepted, booked, history_of, posted
+
+
+def a_verdict(scenario: str, outcome: Outcome, *reasons: str) -> Verdict:
+    with history_of([accepted(), booked(), posted()]) as history:
+        judged = judge_history(history)
+    return replace(judged, run=replace(judged.run, scenario=scenario), verdict=outcome, reasons=reasons)
+
+
+def a_suite(folder: Path, *outcomes: Outcome, missing: tuple[str, ...] = ()) -> SuiteVerdict:
+    parts = []
+    for number, outcome in enumerate(outcomes):
+        name = f"scenario-{number}"
+        reasons = () if outcome == "pass" else (f"because {number}",)
+        parts.append(Part(name, folder / f"run-{number}", a_verdict(name, outcome, *reasons)))
+    return SuiteVerdict("standard", 1, tuple(parts), missing)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "missing", "verdict", "exit_code"),
+    [
+        (("pass", "pass"), (), "pass", 0),
+        (("pass", "fail", "inconclusive"), ("later",), "fail", 1),
+        (("pass", "inconclusive"), (), "inconclusive", 3),
+        (("pass",), ("later",), "inconclusive", 3),
+        ((), ("later",), "inconclusive", 3),
+    ],
+)
+def test_one_run_that_fails_fails_the_suite_and_one_that_says_nothing_leaves_it_open(
+    outcomes: tuple[Outcome, ...], missing: tuple[str, ...], verdict: Outcome, exit_code: int, tmp_path: Path
+) -> None:
+    suite = a_suite(tmp_path, *outcomes, missing=missing)
+    assert (suite.verdict, suite.exit_code) == (verdict, exit_code)
+    assert len(suite.reasons) == sum(one != "pass" for one in outcomes) + len(missing)
+
+
+def test_its_document_is_a_list_of_the_runs_own_documents(tmp_path: Path) -> None:
+    suite = a_suite(tmp_path, "pass", "fail")
+    write_suite(suite, tmp_path)
+    stored = json.loads((tmp_path / "suite.json").read_text("utf-8"))
+    assert (stored["schema"], stored["verdict"], stored["missing"]) == ("peakproof/suite/1", "fail", [])
+    assert [run["schema"] for run in stored["runs"]] == ["peakproof/verdict/1"] * 2
+    assert stored["reasons"] == ["scenario-1: because 1"]
+
+
+def test_junit_has_a_test_suite_for_each_run(tmp_path: Path) -> None:
+    write_suite(a_suite(tmp_path, "pass", "pass", "pass"), tmp_path)
+    assert len(list(JUnitXml.fromfile(str(tmp_path / "junit.xml")))) == 3
+
+
+def test_its_page_leads_to_the_reports_of_the_runs_and_names_what_was_not_run(tmp_path: Path) -> None:
+    path = write_suite(a_suite(tmp_path, "pass", "inconclusive", missing=("never-run",)), tmp_path)
+    page = path.read_text("utf-8")
+    assert 'href="run-1/report.html"' in page
+    assert "never-run" in page
+    assert "INCONCLUSIVE" in page
+
+
+def test_the_terminal_shows_every_scenario_and_the_merged_verdict(tmp_path: Path) -> None:
+    out = io.StringIO()
+    rendering.render(a_suite(tmp_path, "pass", "fail", missing=("later",)), Console(file=out, width=120))
+    text = out.getvalue()
+    for expected in ("scenario-0", "scenario-1", "later", "not run", "FAIL", "because 1"):
+        assert expected in text

@@ -1,0 +1,108 @@
+"""A suite on a terminal and as one page over all its runs."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from ..result import Outcome
+from ..suite import Part, SuiteVerdict, worst_first
+from .html import templates
+from .terminal import BANNER_STYLE, explained
+from .wording import commands, counted, printable
+
+MARKS: dict[Outcome, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?"}
+BANNERS: dict[Outcome, str] = {
+    "pass": "PASS: every scenario holds",
+    "fail": "FAIL: the middleware broke what it must keep",
+    "inconclusive": "INCONCLUSIVE: not every scenario proves something",
+}
+FINDINGS_SHOWN = 3
+REASONS_SHOWN = 12
+
+
+def line(part: Part) -> Text:
+    """One scenario as soon as it is judged."""
+    verdict = part.verdict
+    text = Text(
+        f"{MARKS[verdict.verdict]} {part.scenario}  {verdict.verdict}", style=BANNER_STYLE[verdict.verdict]
+    )
+    text.append(f"  {_said(part)}", style="default")
+    return text
+
+
+def render(suite: SuiteVerdict, console: Console) -> None:
+    """Print the table of scenarios, the worst findings of those that failed, and the banner."""
+    console.print(_table(suite))
+    shown = 0
+    for part in worst_first(suite.parts):
+        for result, finding in part.verdict.worst[:1]:
+            if shown < FINDINGS_SHOWN:
+                console.print(Text(f"{part.scenario}:", style="bold"))
+                console.print(explained(part.verdict, result, finding))
+                for command in commands(part.folder, finding):
+                    console.print(Text(f"  {command}", style="cyan"), soft_wrap=True)
+                console.print()
+            shown += 1
+    text = Text(BANNERS[suite.verdict], style=BANNER_STYLE[suite.verdict])
+    for reason in suite.reasons[:REASONS_SHOWN]:
+        text.append(f"\n- {printable(reason)}", style="default")
+    if len(suite.reasons) > REASONS_SHOWN:
+        text.append(f"\n- and {counted(len(suite.reasons) - REASONS_SHOWN, 'more reason')}", style="default")
+    console.print(Panel(text, border_style=BANNER_STYLE[suite.verdict], expand=False))
+
+
+def page(suite: SuiteVerdict, folder: Path) -> str:
+    """One self-contained page; its links lead to the reports of the runs below ``folder``."""
+    return templates.get_template("suite.html").render(
+        suite=suite,
+        banner=BANNERS[suite.verdict],
+        marks=MARKS,
+        said=_said,
+        link=lambda part: (part.folder.relative_to(folder) / "report.html").as_posix(),
+        worst=[(part, *one) for part in worst_first(suite.parts) for one in part.verdict.worst[:3]],
+        commands=commands,
+    )
+
+
+def _table(suite: SuiteVerdict) -> Table:
+    table = Table(header_style="bold")
+    table.add_column("")
+    table.add_column("scenario", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("orders", justify="right")
+    table.add_column("calls", justify="right")
+    table.add_column("faults fired", justify="right")
+    table.add_column("findings", justify="right")
+    for part in suite.parts:
+        verdict = part.verdict
+        style = BANNER_STYLE[verdict.verdict]
+        findings = sum(result.findings_count for result in verdict.invariants)
+        table.add_row(
+            Text(MARKS[verdict.verdict], style=style),
+            part.scenario,
+            Text(verdict.verdict, style=style),
+            f"{verdict.counts.get('orders', 0):,}",
+            f"{verdict.counts.get('calls', 0):,}",
+            f"{sum(bool(fault.fired) for fault in verdict.faults)} of {len(verdict.faults)}",
+            Text(f"{findings:,}" if findings else "", style=style),
+        )
+    for name in suite.missing:
+        table.add_row("·", name, Text("not run", style="dim"))
+    return table
+
+
+def _said(part: Part) -> str:
+    verdict = part.verdict
+    facts = [
+        counted(verdict.counts.get("orders", 0), "order"),
+        counted(verdict.counts.get("calls", 0), "call"),
+    ]
+    if verdict.run.duration_s:
+        facts.append(f"{verdict.run.duration_s:.0f} s")
+    if verdict.verdict != "pass" and verdict.reasons:
+        more = f" and {len(verdict.reasons) - 1} more" if len(verdict.reasons) > 1 else ""
+        facts.append(printable(verdict.reasons[0]) + more)
+    return ", ".join(facts)

@@ -1,0 +1,83 @@
+"""The verdict on a suite: what several runs of one system under test come to, and the files that show it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .result import EXIT_CODES, Outcome, Verdict
+
+SCHEMA = "peakproof/suite/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One run of a suite: its scenario, the folder that it left, and its verdict."""
+
+    scenario: str
+    folder: Path
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteVerdict:
+    """All runs of a suite in their order; ``missing`` are the scenarios that it did not get to."""
+
+    suite: str
+    seed: int
+    parts: tuple[Part, ...]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Outcome:
+        """Any fail fails; then anything inconclusive or missing is inconclusive; the rest passes."""
+        found = {part.verdict.verdict for part in self.parts}
+        if "fail" in found:
+            return "fail"
+        return "inconclusive" if self.missing or found != {"pass"} else "pass"
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.verdict]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        said = [
+            f"{part.scenario}: {reason}"
+            for part in self.parts
+            if part.verdict.verdict != "pass"
+            for reason in part.verdict.reasons
+        ]
+        return (*said, *(f"{name}: was not run" for name in self.missing))
+
+    def document(self) -> dict[str, Any]:
+        """The content of ``suite.json``; each run is the document of its own ``verdict.json``."""
+        return {
+            "schema": SCHEMA,
+            "suite": self.suite,
+            "seed": self.seed,
+            "verdict": self.verdict,
+            "reasons": list(self.reasons),
+            "runs": [part.verdict.document() for part in self.parts],
+            "missing": list(self.missing),
+        }
+
+
+def write_suite(suite: SuiteVerdict, folder: Path) -> Path:
+    """Write ``suite.json``, ``junit.xml`` and ``report.html`` into a suite's folder; returns the page's path."""
+    from .render import junit
+    from .render import suite as rendered
+    from .report import written
+
+    whole = msgspec.json.format(msgspec.json.encode(suite.document()), indent=1).decode()
+    written(folder / "suite.json", whole)
+    written(folder / "junit.xml", junit.render(*(part.verdict for part in suite.parts)))
+    return written(folder / "report.html", rendered.page(suite, folder))
+
+
+def worst_first(parts: Sequence[Part]) -> list[Part]:
+    """Failed ones before inconclusive ones before those that passed."""
+    order: dict[Outcome, int] = {"fail": 0, "inconclusive": 1, "pass": 2}
+    return sorted(parts, key=lambda part: order[part.verdict.verdict])
