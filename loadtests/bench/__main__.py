@@ -8,11 +8,12 @@ import json
 import sys
 from dataclasses import asdict
 
-from .calls import CallCosts, measure_calls
+from .calls import CallCosts, measure_calls, measure_gate
 from .judging import JudgingCost, measure_judging
 from .state import StateCost, measure_state
 
 MOST_CPU_RATIO = 4.0
+MOST_GATE_RATIO = 1.05
 MOST_BYTES_PER_ORDER = 2_048
 MOST_BYTES_PER_LINE = 410
 MOST_SECONDS_PER_MILLION_CALLS = 10.0
@@ -21,7 +22,7 @@ MOST_SECONDS_PER_MILLION_CALLS = 10.0
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m peakproof.loadtests.bench", description=__doc__)
-    parser.add_argument("--only", choices=("calls", "state", "judging"), help="measure only this")
+    parser.add_argument("--only", choices=("calls", "gate", "state", "judging"), help="measure only this")
     parser.add_argument("--rounds", type=int, default=9, help="interleaved rounds of calls (default 9)")
     parser.add_argument("--orders", type=int, default=4_000, help="orders in a round (default 4000)")
     parser.add_argument("--connections", type=int, default=32, help="connections of the client (default 32)")
@@ -37,7 +38,17 @@ def main() -> None:
         _say(f"calls: {asked.rounds} rounds of {2 * asked.orders} requests to each of two servers")
         calls = measure_calls(rounds=asked.rounds, orders=asked.orders, connections=asked.connections)
         measured["calls"] = calls
-        tables.append(_calls_table(calls))
+        told = (
+            f"create and read back an order of {calls.request_bytes} bytes, {calls.connections} connections: "
+            f"{calls.cpu_ratio:.2f} x the CPU of a bare server (at most {MOST_CPU_RATIO:g})"
+        )
+        tables.append(_calls_table(calls, told))
+    if asked.only in (None, "gate"):
+        _say(f"gate: {asked.rounds} rounds of {2 * asked.orders} requests with an idle gate and with none")
+        gate = measure_gate(rounds=asked.rounds, orders=asked.orders, connections=asked.connections)
+        measured["gate"] = gate
+        told = f"an idle gate: {gate.cpu_ratio:.3f} x the CPU without one (at most {MOST_GATE_RATIO:g})"
+        tables.append(_calls_table(gate, told))
     if asked.only in (None, "state"):
         _say("state: orders of few and of many lines into every system")
         state = measure_state()
@@ -54,17 +65,13 @@ def main() -> None:
         print("\n\n".join(tables))
 
 
-def _calls_table(calls: CallCosts) -> str:
+def _calls_table(calls: CallCosts, told: str) -> str:
     rows = [
         f"{cost.name:<10}{cost.cpu_us:>14.1f}{cost.least_cpu_us:>10.1f}{cost.requests_per_s:>10.0f}"
         f"{cost.p50_ms:>9.2f}{cost.p99_ms:>9.2f}"
         for cost in calls.targets
     ]
     head = f"{'server':<10}{'CPU us/request':>14}{'least':>10}{'req/s':>10}{'p50 ms':>9}{'p99 ms':>9}"
-    told = (
-        f"create and read back an order of {calls.request_bytes} bytes, {calls.connections} connections: "
-        f"{calls.cpu_ratio:.2f} x the CPU of a bare server (at most {MOST_CPU_RATIO:g})"
-    )
     return "\n".join([head, *rows, told])
 
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import uvloop
 
-from .servers import Answers, Server, serve_bare, serve_erp
+from .servers import Answers, Server, serve_bare, serve_erp, serve_gated, serve_ungated
 from .traffic import Target, order, send
 
 
@@ -37,30 +37,47 @@ class CallCosts:
     request_bytes: int
     targets: list[TargetCost]
     cpu_ratio: float
-    """Median over the rounds of ERP to bare, each ratio within one round."""
+    """Median over the rounds of the second to the first, each ratio within one round."""
 
 
 def measure_calls(*, rounds: int, orders: int, connections: int) -> CallCosts:
-    """Send the same traffic to both servers in turn. A round that is not counted warms both up."""
-    seen: dict[str, list[TargetCost]] = {"bare": [], "erp": []}
+    """The ERP beside a bare server."""
     with (
         TemporaryDirectory() as folder,
         Server(serve_erp, Path(folder)) as erp,
         Server(serve_bare, _answers_of(erp.target)) as bare,
     ):
-        for _ in range(rounds + 1):
-            for server in (bare, erp):
-                seen[server.target.name].append(_round(server, orders, connections))
-    counted = {name: costs[1:] for name, costs in seen.items()}
+        return compared(bare, erp, rounds=rounds, orders=orders, connections=connections)
+
+
+def measure_gate(*, rounds: int, orders: int, connections: int) -> CallCosts:
+    """The ERP with an idle gate beside the same without any gate; neither has a throttle."""
+    with (
+        TemporaryDirectory() as folder,
+        TemporaryDirectory() as other_folder,
+        Server(serve_gated, Path(folder)) as gated,
+        Server(serve_ungated, Path(other_folder)) as ungated,
+    ):
+        return compared(ungated, gated, rounds=rounds, orders=orders, connections=connections)
+
+
+def compared(one: Server, other: Server, *, rounds: int, orders: int, connections: int) -> CallCosts:
+    """Send the same traffic to both servers in turn. A round that is not counted warms both up.
+
+    Who goes first changes from round to round: what the machine does meanwhile hits both alike.
+    """
+    seen: dict[str, list[TargetCost]] = {one.target.name: [], other.target.name: []}
+    for number in range(rounds + 1):
+        for server in (one, other) if number % 2 else (other, one):
+            seen[server.target.name].append(_round(server, orders, connections))
+    base, more = (costs[1:] for costs in seen.values())
     return CallCosts(
         rounds=rounds,
         requests_per_round=2 * orders,
         connections=connections,
         request_bytes=len(order(1)[1]),
-        targets=[_median(costs) for costs in counted.values()],
-        cpu_ratio=median(
-            erp.cpu_us / bare.cpu_us for erp, bare in zip(counted["erp"], counted["bare"], strict=True)
-        ),
+        targets=[_median(base), _median(more)],
+        cpu_ratio=median(dear.cpu_us / cheap.cpu_us for dear, cheap in zip(more, base, strict=True)),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 import uvloop
 
+from ...chaos.fault import Call, Forward, Reply, Throttle
 from ...chaos.throttles.token_bucket import TokenBucket
 from ...history.clock import Clock
 from ...history.writer import HistoryWriter
@@ -56,9 +57,37 @@ class Server(AbstractContextManager["Server"]):
 
 def serve_erp(pipe: Connection, folder: Path, profile: Path | None = None) -> None:
     """The ERP with everything on: door, throttle, idle gate, validation, auth, ledger, history."""
+    throttle = TokenBucket(rate_per_s=1e6, burst=1_000_000)
+    _serve_estate(pipe, erp_estate(folder, throttle), "erp", profile)
 
+
+def serve_gated(pipe: Connection, folder: Path) -> None:
+    """The ERP without a throttle, its gate idle."""
+    _serve_estate(pipe, erp_estate(folder), "idle gate")
+
+
+def serve_ungated(pipe: Connection, folder: Path) -> None:
+    """The ERP without a throttle and without a gate."""
+    estate = erp_estate(folder)
+    estate.systems["erp"].door.gate = _NoGate()
+    _serve_estate(pipe, estate, "no gate")
+
+
+class _NoGate:
+    """Hands every call straight to the face."""
+
+    idle = True
+    open = True
+
+    def pass_at_once(self, call: Call, answer: Callable[[Call], Reply]) -> Reply:
+        return answer(call)
+
+    async def __call__(self, call: Call, forward: Forward) -> Reply:
+        return await forward(call)
+
+
+def _serve_estate(pipe: Connection, estate: Estate, name: str, profile: Path | None = None) -> None:
     async def serve() -> None:
-        estate = erp_estate(folder)
         await estate.start()
         erp = estate.systems["erp"]
         token = erp.face.authenticator.issue(
@@ -66,7 +95,7 @@ def serve_erp(pipe: Connection, folder: Path, profile: Path | None = None) -> No
             f"&client_secret={erp.sut.client_secret}".encode(),
             None,
         )
-        await _obey(pipe, Target("erp", erp.socket.getsockname()[1], token.access_token))
+        await _obey(pipe, Target(name, erp.socket.getsockname()[1], token.access_token))
         await estate.stop()
         if estate.errors:
             raise SystemExit(f"the simulator failed: {estate.errors[0]}")
@@ -74,9 +103,8 @@ def serve_erp(pipe: Connection, folder: Path, profile: Path | None = None) -> No
     _run(serve, profile)
 
 
-def erp_estate(folder: Path) -> Estate:
+def erp_estate(folder: Path, throttle: Throttle | None = None) -> Estate:
     """An estate of one ERP that knows every SKU of the traffic."""
-    throttle = TokenBucket(rate_per_s=1e6, burst=1_000_000)
     settings = EstateSettings(systems={"erp": SystemSettings("erp", throttle=throttle)})
     estate = Estate(settings, HistoryWriter(folder, "bench"), Clock())
     estate.seed(OpeningItem(sku, f"Article {sku}", {"north": 1_000}, {}) for sku in SKUS)
