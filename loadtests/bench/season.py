@@ -6,6 +6,7 @@ Bodies are left out, for judging reads none.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,9 +92,14 @@ def _stamped(pattern: bytes, number: int, tick: int) -> bytes:
         MORE: OPENING + 5 * times,
         **{mark: OPENING - units * times for units, mark in LESS.items()},
     }
-    for mark, value in marks.items():
-        pattern = pattern.replace(str(mark).encode(), str(value).encode())
-    return pattern
+    stamps = {str(mark).encode(): str(value).encode() for mark, value in marks.items()}
+    return _MARKS.sub(lambda mark: stamps[mark[0]], pattern)
+
+
+_MARKS = re.compile(
+    "|".join(str(mark) for mark in (HANDFUL, BLOCK, TICK, VERSION, MORE, *LESS.values())).encode()
+)
+"""All at once: digits that one stamp has left must not be taken for the next mark."""
 
 
 def _facts(name: str) -> dict[str, object]:
