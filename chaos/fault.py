@@ -333,6 +333,9 @@ class Levers(Protocol):
     def go_on(self) -> None:
         """SIGCONT."""
 
+    def restart(self) -> None:
+        """SIGTERM, and start it again once it has ended."""
+
 
 @runtime_checkable
 class ProcessFault(Protocol):

@@ -13,7 +13,7 @@ from itertools import count
 from typing import Literal
 
 from .errors import ChaosError, unknown
-from .fault import MarkSink
+from .fault import Fault, MarkSink
 from .gate import Gate
 from .injection import Injection, Trigger
 
@@ -21,6 +21,9 @@ RAMP_STEP_S = 0.1
 """A growing probability is brought up to date so often."""
 
 State = Literal["waiting", "active", "healed"]
+
+SUT = "sut"
+"""The system under test as a place for faults of its process; ``*`` never means it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,11 +238,33 @@ class Schedule:
         )
 
 
+def strikes_sut(fault: Fault) -> bool:
+    """It is a fault of the system under test itself."""
+    return fault.seam == "process" and fault.target == "sut"
+
+
+def misplaced(fault: Fault, system: str) -> str | None:
+    """Why this fault cannot be there, in words: the system under test and the estate's systems have faults of their own."""
+    if strikes_sut(fault) and system != SUT:
+        return f"it strikes the system under test itself; write {SUT!r}, got {system!r}"
+    if system == SUT and not strikes_sut(fault):
+        return f"it acts on systems of the estate; {SUT!r}, the system under test, can only be killed, paused or restarted"
+    return None
+
+
 def _targets(injection: Injection, gates: Mapping[str, Gate]) -> tuple[Gate, ...]:
     system = injection.where.system
-    if system != "*" and system not in gates:
-        raise unknown(f"system in injection {injection.id!r}", system, [*gates, "*"])
-    chosen = tuple(gates.values()) if system == "*" else (gates[system],)
+    if (why := misplaced(injection.fault, system)) is not None:
+        raise ChaosError(f"injection {injection.id!r}: {injection.fault_name}: {why}")
+    if system == SUT and SUT not in gates:
+        raise ChaosError(
+            f"injection {injection.id!r}: {injection.fault_name} strikes the process of the system under test, "
+            "and there is none here that was started by peakproof"
+        )
+    systems = {name: gate for name, gate in gates.items() if name != SUT}
+    if system not in ("*", SUT) and system not in systems:
+        raise unknown(f"system in injection {injection.id!r}", system, [*systems, "*"])
+    chosen = tuple(systems.values()) if system == "*" else (gates[system],)
     if injection.fault.seam == "throttle":
         chosen = tuple(gate for gate in chosen if gate.throttle is not None)
         if not chosen:

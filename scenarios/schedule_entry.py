@@ -10,6 +10,7 @@ from ..chaos.errors import ChaosError
 from ..chaos.fault import Fault
 from ..chaos.injection import Injection, When, Where
 from ..chaos.registry import FAULTS
+from ..chaos.schedule import misplaced, strikes_sut
 from . import catalogue
 from .errors import unknown
 from .estate_choice import SystemChoice
@@ -104,7 +105,20 @@ class ScheduleEntry(Value):
         except ChaosError as error:
             raise Wrong((), str(error)) from None
 
+    @property
+    def strikes_sut(self) -> bool:
+        """It is about the system under test itself."""
+        return strikes_sut(self.build())
+
     def _check_place(self, systems: Mapping[str, SystemChoice]) -> None:
+        if (why := misplaced(self.build(), self.system)) is not None:
+            raise Wrong(("on",), f"{self.fault}: {why}")
+        if self.strikes_sut:
+            if self.operation is not None:
+                raise Wrong(
+                    ("on",), f"{self.fault} acts on a process as a whole; write 'sut', got {self.on!r}"
+                )
+            return
         if self.system != "*" and self.system not in systems:
             raise Wrong(("on",), unknown("system", self.system, [*systems, "*"]))
         aimed = self._aimed(systems)
@@ -118,6 +132,8 @@ class ScheduleEntry(Value):
         self, systems: Mapping[str, SystemChoice], flows: Collection[str], webhooks: Collection[str]
     ) -> bool:
         """Somebody who serves these flows and takes these topics will meet it sooner or later."""
+        if self.strikes_sut:
+            return True
         kinds = {system.kind for system in self._aimed(systems)}
         told = {topic for kind in kinds for topic in catalogue.topics(kind)}
         taken = told if "*" in webhooks else told & set(webhooks)

@@ -30,6 +30,7 @@ from .kit.face import Face
 from .kit.idempotency import IdempotencyStore, KeyMode
 from .kit.ledger import Event, Ledger, World
 from .kit.orders import LineQuantity, OrderContent
+from .levers import BACKLOG, Port, SystemLevers
 from .marketplace.ledger import MarketplaceLedger
 from .oms.ledger import OmsLedger
 from .payments.ledger import PaymentsLedger
@@ -126,13 +127,18 @@ class System:
     door: Door
     sut: Client
     shopper: Client
-    socket: socket.socket
+    port: Port
     server: uvicorn.Server | None = None
 
     @property
     def url(self) -> str:
-        host, port = self.socket.getsockname()[:2]
+        host, port = self.port.address
         return f"http://{host}:{port}"
+
+    @property
+    def socket(self) -> socket.socket:
+        """Where it listens, or would if a fault had not closed its port."""
+        return self.port.socket
 
 
 class Estate:
@@ -191,13 +197,16 @@ class Estate:
                 server_header=False,
                 date_header=False,
                 proxy_headers=False,
-                backlog=2048,
+                backlog=BACKLOG,
             )
             system.server = _Server(config)
             self._tasks.append(loop.create_task(system.server.serve(sockets=[system.socket])))
         self._tasks.append(loop.create_task(self._keep_flushing()))
         while not all(system.server and system.server.started for system in self.systems.values()):
             await asyncio.sleep(0.005)
+        for system in self.systems.values():
+            if system.server is not None:
+                system.port.served_by(system.server)
         for delay_s, action in self._before_start:
             self.later(delay_s / self.settings.time_scale, action)
         self._before_start.clear()
@@ -219,7 +228,7 @@ class Estate:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for system in self.systems.values():
-            system.socket.close()
+            system.port.close()
         self.writer.flush()
 
     # What others need to know
@@ -373,6 +382,15 @@ class Estate:
             raise EstateError(
                 f"system {name!r} is of unknown kind {settings.kind!r}; kinds are {', '.join(KINDS)}"
             )
+        scale = self.settings.time_scale
+        world = World(
+            now=self.clock,
+            later=self.later,
+            dice=self.dice,
+            record=self._record,
+            emit=self._emit,
+            time_scale=scale,
+        )
         sut = Client.new(f"sut-{name}", "read", "write")
         if (key := self.settings.sut_key) is not None:
             sut = replace(sut, client_secret=key, api_key=key)
@@ -381,25 +399,18 @@ class Estate:
             name,
             settings.throttle,
             sleep=asyncio.sleep,
-            now=self.clock,
+            now=world.told,
             marks=self.mark,
             exempt=frozenset({shopper.client_id}),
         )
-        world = World(
-            now=self.clock,
-            later=self.later,
-            dice=self.dice,
-            record=self._record,
-            emit=self._emit,
-            decide=gate.decide,
-        )
-        scale = self.settings.time_scale
+        world.decide = gate.decide
+        authenticator = Authenticator([sut, shopper], self.clock, settings.token_lifetime_s * scale)
         face = Face(
             name,
             title=f"{kind.title} ({name})" if settings.kind == "marketplace" else kind.title,
             description=kind.description,
             world=world,
-            authenticator=Authenticator([sut, shopper], self.clock, settings.token_lifetime_s * scale),
+            authenticator=authenticator,
             idempotency=IdempotencyStore(
                 KeyMode(settings.idempotency), settings.key_lifetime_s * scale, self.clock
             ),
@@ -409,9 +420,10 @@ class Estate:
         kind.declare(face, ledger)
         subscriptions.declare(face, self.dispatcher, frozenset(kind.topics), self.settings.allowed_hosts)
         door = Door(face, gate, self.writer, self.clock, service_s=settings.service_s, sleep=asyncio.sleep)
-        self.systems[name] = System(
-            name, settings.kind, ledger, face, gate, door, sut, shopper, _listen(name, settings.port)
-        )
+        port = _listen(name, settings.port)
+        gate.levers = SystemLevers(name, port, world, authenticator)
+        self.dispatcher.clocks[name] = world.told
+        self.systems[name] = System(name, settings.kind, ledger, face, gate, door, sut, shopper, port)
 
     def _ledger(self, name: str, settings: SystemSettings, world: World) -> Ledger:
         rules = self._rules(name, settings)
@@ -491,14 +503,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(name: str, port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _listen(name: str, port: int) -> Port:
     try:
-        listener.bind(("127.0.0.1", port))
+        return Port("127.0.0.1", port)
     except OSError as error:
-        listener.close()
         raise EstateError(
             f"system {name!r}: port {port} of 127.0.0.1 cannot be had ({error.strerror}); choose another or 0"
         ) from None
-    return listener

@@ -34,7 +34,16 @@ class Collection(Generic[D]):
     page are neither lost nor seen twice.
     """
 
-    __slots__ = ("_by_ref", "_changed_ns", "_documents", "_keys", "_latest", "_sequence", "_sequences")
+    __slots__ = (
+        "_by_ref",
+        "_changed_ns",
+        "_documents",
+        "_in_order",
+        "_keys",
+        "_latest",
+        "_sequence",
+        "_sequences",
+    )
 
     def __init__(self) -> None:
         self._documents: dict[str, D] = {}
@@ -47,6 +56,8 @@ class Collection(Generic[D]):
         self._sequences = array("q")
         self._changed_ns = array("q")
         """Every change in order, in three columns; one that a later change of the same document follows is stale."""
+        self._in_order = True
+        """So are their times; not where the system's clock was put back in between."""
 
     def __len__(self) -> int:
         return len(self._documents)
@@ -85,15 +96,16 @@ class Collection(Generic[D]):
     ) -> Page[D]:
         """Documents last changed at or after ``since_ns`` and behind the cursor ``after``, oldest change first."""
         if order_ref is not None:
-            first = max(after + 1, self._first_since(since_ns))
             found = sorted((self._latest[key], key) for key in self._keys_of(order_ref))
-            found = [one for one in found if one[0] >= first]
+            found = [one for one in found if one[0] > after and self._is_since(one[0], since_ns)]
         else:
-            start = max(bisect_right(self._sequences, after), bisect_left(self._changed_ns, since_ns))
+            start = bisect_right(self._sequences, after)
+            if self._in_order:
+                start = max(start, bisect_left(self._changed_ns, since_ns))
             found = []
             for position in range(start, len(self._keys)):
                 key, sequence = self._keys[position], self._sequences[position]
-                if self._latest[key] == sequence:
+                if self._latest[key] == sequence and self._changed_ns[position] >= since_ns:
                     found.append((sequence, key))
                     if len(found) > limit:
                         break
@@ -104,14 +116,15 @@ class Collection(Generic[D]):
         keys = self._by_ref.get(order_ref, ())
         return (keys,) if isinstance(keys, str) else keys
 
-    def _first_since(self, since_ns: int) -> int:
-        """The sequence of the first change at or after a time."""
-        position = bisect_left(self._changed_ns, since_ns)
-        return self._sequences[position] if position < len(self._sequences) else self._sequence + 1
+    def _is_since(self, sequence: int, since_ns: int) -> bool:
+        """That change was at or after a time."""
+        return self._changed_ns[bisect_left(self._sequences, sequence)] >= since_ns
 
     def _note(self, key: str, document: D, now_ns: int) -> None:
         document.updated_at = rfc3339(now_ns)
         self._sequence += 1
+        if self._changed_ns and now_ns < self._changed_ns[-1]:
+            self._in_order = False
         self._keys.append(key)
         self._sequences.append(self._sequence)
         self._changed_ns.append(now_ns)

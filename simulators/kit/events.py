@@ -118,6 +118,8 @@ class Dispatcher:
         self._settings = settings or DeliverySettings()
         self.shapes: dict[str, Shape] = {}
         """The delivery seam of each system."""
+        self.clocks: dict[str, Callable[[], int]] = {}
+        """What time each system believes it is: it dates its attempts by it."""
         self.subscriptions: dict[str, Subscription] = {}
         self._subscribed = 0
         self._counts: dict[str, int] = {}
@@ -176,7 +178,7 @@ class Dispatcher:
             url,
             topics,
             secret or new_secret(),
-            updated_at=rfc3339(self._now()),
+            updated_at=rfc3339(self._told_by(system)),
         )
         self.subscriptions[subscription.subscription_id] = subscription
         return subscription
@@ -301,7 +303,7 @@ class Dispatcher:
             async with session.post(
                 subscription.url,
                 data=outgoing.body,
-                headers=self._headers(departure, at_ns),
+                headers=self._headers(departure, self._told_by(subscription.system)),
                 allow_redirects=False,
                 trace_request_ctx=departure,
             ) as reply:
@@ -359,6 +361,10 @@ class Dispatcher:
                 headers["webhook-signature"] = _mangled(headers["webhook-signature"])
                 return headers
         return signed_headers(event_id, at_ns, body, secret)
+
+    def _told_by(self, system: str) -> int:
+        """The present time as that system has it."""
+        return self.clocks.get(system, self._now)()
 
     def _try_again_later(self, attempt: _Attempt, status: int | None, retry_after: str | None) -> None:
         ladder_s = self._settings.ladder_s
@@ -419,7 +425,7 @@ def cloud_event(event: Event, event_id: str) -> bytes:
         "source": f"/{event.system}",
         "type": event.topic,
         "subject": event.subject,
-        "time": rfc3339(event.at_ns),
+        "time": rfc3339(event.at_ns + event.skew_ns),
         "datacontenttype": "application/json",
     }
     if event.traceparent is not None:

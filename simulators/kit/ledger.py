@@ -20,12 +20,15 @@ class Event:
     subject: str
     """Order reference, or SKU for stock, availability and prices."""
     at_ns: int
+    """The true time; the one that is told is as wrong as the system's clock."""
     data: dict[str, Any]
     effect_id: str
     order_ref: str | None = None
     sku: str | None = None
     version: int | None = None
     traceparent: str | None = None
+    skew_ns: int = 0
+    """How wrong the system's clock is."""
 
 
 @dataclass(slots=True)
@@ -60,13 +63,21 @@ class World:
     """All that a ledger may know of the outside: no clock, dice or sink is its own."""
 
     now: Callable[[], int]
-    """Nanoseconds since the Unix epoch."""
+    """Nanoseconds since the Unix epoch: the true time."""
     later: Later
     dice: Dice
     record: Callable[[Effect], None]
     emit: Callable[[Event], None]
     decide: Decide = _undecided
     cause: Cause = field(default_factory=Cause)
+    skew_ns: int = 0
+    """How wrong the system's own clock is: what it tells is skewed, what is recorded of it is not."""
+    time_scale: float = 1.0
+    """Real seconds of a nominal second, for a delay that a fault names in real ones."""
+
+    def told(self) -> int:
+        """The present time as the system's own clock has it."""
+        return self.now() + self.skew_ns
 
     @contextmanager
     def acting(self, actor: str) -> Iterator[None]:
@@ -106,9 +117,13 @@ class Ledger:
         self._life = 0
 
     def now(self) -> int:
-        """The instant that dates what this step changes; the same from its beginning to its end."""
-        at_ns = self.world.cause.at_ns
-        return self.world.now() if at_ns is None else at_ns
+        """The instant that dates what this step changes; the same from its beginning to its end.
+
+        It is the system's own clock that says so, which may be wrong.
+        """
+        world = self.world
+        at_ns = world.cause.at_ns
+        return (world.now() if at_ns is None else at_ns) + world.skew_ns
 
     def number(self, prefix: str) -> str:
         """The next document number with this prefix, e.g. ``SO-000042``."""
@@ -192,6 +207,7 @@ class Ledger:
                 sku=sku,
                 version=version,
                 traceparent=self.world.cause.traceparent,
+                skew_ns=self.world.skew_ns,
             )
         )
 

@@ -54,7 +54,7 @@ def declare(
         subscription = dispatcher.subscriptions.get(view.subscription_id)
         if view.active and (subscription is None or not subscription.active):
             view.active = False
-            views.changed(view.subscription_id, view, face.world.now())
+            views.changed(view.subscription_id, view, face.world.told())
         return view
 
     @face.post(
@@ -82,7 +82,7 @@ def declare(
         view = SubscriptionView(
             subscription.subscription_id, subscription.url, subscription.topics, active=True
         )
-        views.add(view.subscription_id, view, face.world.now())
+        views.add(view.subscription_id, view, face.world.told())
         return subscription
 
     @face.get("/v1/webhook-subscriptions")

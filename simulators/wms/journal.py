@@ -37,6 +37,8 @@ class Journal(Collection[StockMovement]):
 
     def add(self, key: str, document: StockMovement, now_ns: int, order_ref: str | None = None) -> None:
         document.updated_at = document.at or rfc3339(now_ns)
+        if self._at_ns and now_ns < self._at_ns[-1]:
+            self._in_order = False
         self._movements.append(document)
         self._at_ns.append(now_ns)
 
@@ -46,6 +48,10 @@ class Journal(Collection[StockMovement]):
     def page(
         self, *, after: int = 0, since_ns: int = 0, limit: int = 100, order_ref: str | None = None
     ) -> Page[StockMovement]:
-        start = max(after, bisect_left(self._at_ns, since_ns))
-        end = start + limit
-        return Page(self._movements[start:end], end if end < len(self._movements) else None)
+        if self._in_order:
+            start = max(after, bisect_left(self._at_ns, since_ns))
+            end = start + limit
+            return Page(self._movements[start:end], end if end < len(self._movements) else None)
+        places = [place for place in range(after, len(self._movements)) if self._at_ns[place] >= since_ns]
+        items = [self._movements[place] for place in places[:limit]]
+        return Page(items, places[limit - 1] + 1 if len(places) > limit else None)
