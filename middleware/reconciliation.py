@@ -66,11 +66,18 @@ class Reconciliation:
         self._lists = tuple(self._all())
 
     def load(self) -> None:
-        """Begin where the last process ended; at first, with what changes from now on."""
+        """Begin where the last process ended; at first, with what changes from now on.
+
+        That moment is noted: a process that is killed before it has polled anything leaves it to the next, which must
+        not begin with what changes from *its* start on.
+        """
         now = _stamp(datetime.now(UTC))
         for name, polled in self._lists_of_systems():
             key = f"{name}{polled.path}"
-            self._since[key] = self._store.cursor(key) or now
+            known = self._store.cursor(key)
+            if known is None:
+                self._store.note_cursor(key, now)
+            self._since[key] = known or now
 
     async def run(self) -> None:
         """Poll until cancelled."""

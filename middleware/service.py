@@ -48,6 +48,7 @@ class Service:
             self._spawn(publisher.run())
         if policies.reconciles:
             self.reconciliation.load()
+            await store.commit()
             self._spawn(self.reconciliation.run())
         self.worker.start()
         self.ready = True

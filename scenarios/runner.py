@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from ..chaos.schedule import Schedule
+from ..chaos.gate import Gate
+from ..chaos.schedule import SUT, Schedule, strikes_sut
 from ..history.clock import Clock
 from ..history.records import WorkloadItem
 from ..loadtests.plan import Plan
@@ -25,6 +26,7 @@ from .scenario import Scenario
 from .settling import AttentiveWriter, Settling
 from .shop import Shop, opening
 from .sut import Nobody, Sut
+from .sut_levers import SutLevers
 
 TICK_S = 0.1
 PROGRESS_S = 0.5
@@ -88,7 +90,8 @@ class Runner:
         return self._interrupted.is_set()
 
     def run(self) -> Path:
-        """Blocks until the run is over."""
+        """Blocks until the run is over. UsageError where the schedule strikes a SUT that was not started here."""
+        self._check_that_the_sut_can_be_struck()
         self.folder = new_folder(self.out, self.scenario.name, self.seed)
         self._record = RunRecord(
             self.folder,
@@ -111,6 +114,19 @@ class Runner:
             self._record.finish()
         return self.folder
 
+    def _check_that_the_sut_can_be_struck(self) -> None:
+        config = self.sut_config
+        if config is not None and config.url is None:
+            return
+        missing = "none is started" if config is None else f"this one runs at {config.url} (sut.url)"
+        for injection in self.scenario.injections():
+            if strikes_sut(injection.fault):
+                raise UsageError(
+                    f"schedule.{injection.id}: {injection.fault_name} needs a system under test that peakproof "
+                    f"starts itself (sut.command), and {missing}; "
+                    "leave the injection out or give the command"
+                )
+
     # The phases
 
     async def _run(self) -> None:
@@ -131,7 +147,8 @@ class Runner:
             self._call_stand_ins(estate)
             sut = await self._start_sut(estate)
             shop = Shop(estate, self._todo(plan), self._writer, self._clock)
-            schedule = Schedule(self.scenario.injections(), estate.gates, estate.mark, self.seed)
+            gates = self._gates(estate, sut)
+            schedule = Schedule(self.scenario.injections(), gates, estate.mark, self.seed)
             settling = Settling(self.scenario.settle, estate, self._writer, shop, self._clock)
             control = self._control(estate, schedule)
             await control.open()
@@ -147,7 +164,10 @@ class Runner:
                 timing.cancel()
                 await control.close()
                 await shop.close()
-                self._record.add(unsent=shop.unsent, errors=[*estate.errors, *shop.errors])
+                errors = [*estate.errors, *shop.errors]
+                if SUT in gates:
+                    errors += gates[SUT].errors
+                self._record.add(unsent=shop.unsent, errors=errors)
         finally:
             self._enter("stop")
             if sut is not None:
@@ -182,6 +202,14 @@ class Runner:
             await asyncio.gather(starting, return_exceptions=True)
         estate.subscribe(sut.webhook_url, secret)
         return sut
+
+    def _gates(self, estate: Estate, sut: Sut | Nobody) -> dict[str, Gate]:
+        """Where faults can act: every system, and the SUT's process where it was started by us."""
+        if not isinstance(sut, Sut) or sut.config.url is not None:
+            return estate.gates
+        levers = SutLevers(sut)
+        gate = Gate(SUT, sleep=asyncio.sleep, now=self._clock, marks=estate.mark, levers=levers)
+        return {**estate.gates, SUT: gate}
 
     def _call_stand_ins(self, estate: Estate) -> None:
         """What the scenario needs and the SUT does not claim is done by the estate itself."""

@@ -49,11 +49,15 @@ class Settling:
         self._shop = shop
         self._clock = clock
         self._sleep = sleep
+        self._back_ns = 0
+        """When the SUT was last seen down by a fault: what it does about it has yet to come."""
 
     @property
     def is_quiet(self) -> bool:
         """Nothing has changed for ``quiet_s``, and nothing is under way that ends by itself."""
-        last_ns = max(self._estate.last_change_ns, self._writer.last_change_ns, self._shop.last_act_ns)
+        last_ns = max(
+            self._estate.last_change_ns, self._writer.last_change_ns, self._shop.last_act_ns, self._back_ns
+        )
         return (self._clock() - last_ns) / 1e9 >= self._settle.quiet_s and self._has_done_its_part
 
     @property
@@ -68,7 +72,9 @@ class Settling:
         while sut.alive and self._clock() < deadline_ns:
             if interrupted.is_set():
                 deadline_ns = min(deadline_ns, self._clock() + round(BRIEFLY_S * 1e9))
-            if self.is_quiet:
+            if sut.is_down:
+                self._back_ns = self._clock()
+            elif self.is_quiet:
                 pending = await sut.pending()
                 if not pending:
                     return True, f"nothing changed for {self._settle.quiet_s:g} s"

@@ -38,7 +38,8 @@ class Sut:
     """One system under test in one run. Use it in an ``async with``, or call ``start`` and ``stop``.
 
     With a URL there is no process: it is only waited for and asked. ``start`` raises SutNotReady or SutDied with the
-    last lines of the log, and leaves no process behind.
+    last lines of the log, and leaves no process behind. What a fault does to it is no death: it comes back in the
+    background, and only if it does not, it has died.
     """
 
     def __init__(
@@ -56,6 +57,12 @@ class Sut:
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
+        self._down = False
+        self._struck: asyncio.subprocess.Process | None = None
+        """Whose end was a fault's doing."""
+        self._coming_back: asyncio.Task[None] | None = None
+        self._lost: SutFailed | None = None
+        """Why it did not come back."""
         self._flooded = False
         self._stopping = False
         self._session: aiohttp.ClientSession | None = None
@@ -78,6 +85,16 @@ class Sut:
         return not self._ended.is_set() or self._stopping
 
     @property
+    def is_down(self) -> bool:
+        """A fault has killed it or restarts it, and it is not ready again."""
+        return self._down and self.alive
+
+    @property
+    def process_id(self) -> int | None:
+        """Of its present process; None where it was not started by us."""
+        return self._process.pid if self._process else None
+
+    @property
     def exit_code(self) -> int | None:
         """Of its process, once that has ended; below 0 is the signal that ended it."""
         return self._process.returncode if self._process else None
@@ -88,11 +105,17 @@ class Sut:
 
     def death(self) -> SutDied:
         """Why the run cannot go on, with its last words."""
+        if self._lost is not None:
+            text = f"the system under test did not come back after a fault: {self._lost.message}"
+            return SutDied(text, self.folder, self._lost.log)
         return self._failure(SutDied, f"the system under test {self._how()}")
 
     async def stop(self) -> None:
         """SIGTERM to its group, then SIGKILL to whatever is left; does nothing the second time."""
         self._stopping = True
+        if self._coming_back is not None:
+            self._coming_back.cancel()
+            await asyncio.gather(self._coming_back, return_exceptions=True)
         try:
             if self._process is not None:
                 await self._end_group(self._process)
@@ -121,6 +144,54 @@ class Sut:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    # What faults do to its process
+
+    def kill(self) -> None:
+        """SIGKILL to its whole group; it stays down until ``start_again``."""
+        if self._process is not None:
+            self._down, self._struck = True, self._process
+            _kill_group(self._process.pid)
+
+    def start_again(self) -> None:
+        """With the same command, environment, port and folder; it gets ready in the background."""
+        if self._down:
+            self._come_back(graceful=False)
+
+    def restart(self) -> None:
+        """SIGTERM, in time SIGKILL, then as ``start_again``."""
+        if self._process is not None and not self._down:
+            self._down, self._struck = True, self._process
+            self._come_back(graceful=True)
+
+    def pause(self) -> None:
+        """SIGSTOP to its whole group."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT to its whole group."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+    def _come_back(self, *, graceful: bool) -> None:
+        if self._coming_back is None or self._coming_back.done():
+            self._coming_back = asyncio.get_running_loop().create_task(self._revive(graceful=graceful))
+
+    async def _revive(self, *, graceful: bool) -> None:
+        """Wait for the old process's end, and start it anew; where that fails, it has died after all."""
+        if self._process is not None:
+            await (self._end_group(self._process) if graceful else self._process.wait())
+        try:
+            await self._spawn()
+            await self._until_ready()
+        except SutFailed as failure:
+            self._lost = failure
+            self._ended.set()
+        self._down = False
 
     # What it is asked
 
@@ -214,7 +285,7 @@ class Sut:
                         _kill_group(process.pid)
         finally:
             ended.cancel()
-            if process.returncode is not None:
+            if process.returncode is not None and process is not self._struck:
                 self._ended.set()
 
     async def _until_ready(self) -> None:
@@ -289,6 +360,7 @@ class Sut:
     async def _end_group(self, process: asyncio.subprocess.Process) -> None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(process.pid, signal.SIGCONT)  # one that a fault has paused would not hear it
         with suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), self.config.stop_timeout_s)
         loop = asyncio.get_running_loop()
@@ -303,6 +375,7 @@ class Nobody:
     """No system under test: who calls the systems was started by somebody else, and takes no questions."""
 
     alive = True
+    is_down = False
     exit_code = None
 
     def __init__(self) -> None:

@@ -256,6 +256,16 @@ async def test_an_order_that_no_event_told_of_is_found_by_polling(start: Start, 
     assert booked(systems) == 1
 
 
+async def test_what_was_placed_between_two_processes_is_found_by_polling(
+    start: Start, systems: Systems
+) -> None:
+    first = await start()
+    began = first.reconciliation._since["web/v1/orders"]
+    await first.stop()  # before it has polled anything
+    second = await start()
+    assert second.reconciliation._since["web/v1/orders"] == began
+
+
 async def test_a_wish_for_an_unknown_order_is_looked_up_and_granted(start: Start, systems: Systems) -> None:
     systems.documents[f"web /v1/orders/{REF}"] = msgspec.to_builtins(channel_order())
     service = await start()

@@ -26,6 +26,8 @@ class World:
     pending: int = 0
     under_way: int = 0
     alive: bool = True
+    sut_back_ns: int = 0
+    """A fault keeps the SUT down until then."""
     says: int | None = None
     """What the SUT answers when it is asked how much it still has to do."""
     meanwhile: list[Callable[["World"], None]] = field(default_factory=list)
@@ -46,6 +48,10 @@ class World:
 class Sut:
     def __init__(self, world: World) -> None:
         self._world = world
+
+    @property
+    def is_down(self) -> bool:
+        return self._world.now_ns < self._world.sut_back_ns
 
     @property
     def alive(self) -> bool:
@@ -92,6 +98,12 @@ async def test_what_the_middleware_says_is_waited_for() -> None:
     settled, reason, after_s = await outcome(world)
     assert (settled, reason) == (True, "nothing changed for 2 s")
     assert after_s == pytest.approx(10, abs=0.2)
+
+
+async def test_it_is_not_over_before_a_middleware_that_a_fault_ended_is_back_and_had_its_time() -> None:
+    settled, reason, after_s = await outcome(World(sut_back_ns=105 * SECOND_NS))
+    assert (settled, reason) == (True, "nothing changed for 2 s")
+    assert after_s == pytest.approx(7, abs=0.3)
 
 
 async def test_who_says_for_ever_that_there_is_more_to_do_does_not_escape() -> None:
