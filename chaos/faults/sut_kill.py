@@ -13,6 +13,8 @@ class SutKill:
     What was acknowledged and lay in memory only is gone for good, and what was in mid-flight is in doubt. It comes back
     with the same command, environment, port and folder: a middleware that survives has an outbox on disk, written
     before it acknowledges, and looks up what may have been done before it does it again.
+
+    Example: peakproof chaos inject sut sut-kill --for 10s
     """
 
     seam: ClassVar[Literal["process"]] = "process"

@@ -13,6 +13,8 @@ class SutPause:
     Its port still takes connections and answers none, so senders time out and send again. Afterwards its leases, tokens
     and timeouts have run out while it believes that no time has passed: a middleware that does not check again does
     what another has done meanwhile.
+
+    Example: peakproof chaos inject sut sut-pause --for 5s
     """
 
     seam: ClassVar[Literal["process"]] = "process"

@@ -12,6 +12,8 @@ class SutRestart:
 
     A middleware has to end what it has begun or leave it on disk, refuse new webhooks rather than acknowledge and
     forget them, and take up its work on its own when it is back. It is struck once; there is nothing to heal.
+
+    Example: peakproof chaos inject sut sut-restart
     """
 
     seam: ClassVar[Literal["process"]] = "process"
