@@ -38,7 +38,7 @@ def would_have_met(injection: Injection, seed: int, folder: Path, kinds: Mapping
     """
     where, fault = injection.where, injection.fault
     systems = list(kinds) if where.system == "*" else [where.system]
-    what, valid = names_for(fault, {kinds[name] for name in systems})
+    what, valid = names_for(fault, {kinds[name] for name in systems if name in kinds})
     if injection.changes_only:
         valid = {one for name in systems for one in catalogue.changing_operations(kinds[name])} & {*valid}
     found: dict[str, Any] = {
