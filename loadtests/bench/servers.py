@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from ...chaos.fault import Call, Forward, Reply, Throttle
+from ...chaos.fault import Call, Forward, Line, Reply, Throttle
 from ...chaos.throttles.token_bucket import TokenBucket
 from ...history.clock import Clock
 from ...history.writer import HistoryWriter
@@ -78,6 +78,10 @@ class _NoGate:
 
     idle = True
     open = True
+    reset_standing: Callable[[], int]
+
+    async def meet(self, connection: Line) -> None:
+        pass
 
     def pass_at_once(self, call: Call, answer: Callable[[Call], Reply]) -> Reply:
         return answer(call)
