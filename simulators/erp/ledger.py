@@ -43,6 +43,7 @@ from .refusals import (
     NOT_REJECTED,
     ORDER_CANCELLED,
     ORDER_INVOICED,
+    ORDER_POSTED,
     UNKNOWN_LINE,
 )
 
@@ -180,13 +181,8 @@ class ErpLedger(Ledger):
     ) -> SalesOrder:
         """Correct an order that is not posted yet."""
         if order.status not in ("received", "rejected"):
-            raise (
-                ORDER_CANCELLED.because("it is cancelled")
-                if order.status == "cancelled"
-                else ORDER_INVOICED.because(
-                    f"a sales order that is {order.status} can no longer be corrected"
-                )
-            )
+            refusal = {"cancelled": ORDER_CANCELLED, "posted": ORDER_POSTED}.get(order.status, ORDER_INVOICED)
+            raise refusal.because(f"sales order {order.sales_order_id} is {order.status}")
         if lines is not None and order.cancelled_lines:
             raise ORDER_CANCELLED.because("some lines are cancelled, so the lines can no longer be corrected")
         wanted = OrderContent(

@@ -8,6 +8,9 @@ NOT_REJECTED = Refusal(
     "not_rejected", 409, "Only a rejected sales order can be submitted again.", permanent=True
 )
 ORDER_CANCELLED = Refusal("order_cancelled", 409, "The sales order is cancelled.", permanent=True)
+ORDER_POSTED = Refusal(
+    "order_posted", 409, "A sales order that is posted can no longer be corrected.", permanent=True
+)
 ORDER_INVOICED = Refusal("order_invoiced", 409, "What is invoiced can no longer be changed.", permanent=True)
 AMOUNT_MISMATCH = Refusal("amount_mismatch", 422, "The amounts do not add up.", permanent=True)
 CURRENCY_MISMATCH = Refusal("currency_mismatch", 422, "The order is in another currency.", permanent=True)

@@ -33,6 +33,7 @@ from .refusals import (
     NOT_REJECTED,
     ORDER_CANCELLED,
     ORDER_INVOICED,
+    ORDER_POSTED,
     UNKNOWN_LINE,
 )
 from .schemas import (
@@ -74,7 +75,7 @@ def declare(erp: Face, ledger: ErpLedger) -> None:
     @erp.patch(
         "/v1/sales-orders/{sales_order_id}",
         order_ref=order_ref_of,
-        refuses=(*CONTENT_REFUSALS, ORDER_CANCELLED, ORDER_INVOICED),
+        refuses=(*CONTENT_REFUSALS, ORDER_CANCELLED, ORDER_INVOICED, ORDER_POSTED),
     )
     def update_sales_order(
         sales_order_id: str, wanted: SalesOrderUpdate, if_match: IfMatch = None

@@ -68,6 +68,11 @@ class Collection(Generic[D]):
     def __contains__(self, key: str) -> bool:
         return key in self._documents
 
+    @property
+    def changes(self) -> int:
+        """How many there were; every cursor of a page lies below."""
+        return self._sequence
+
     def get(self, key: str) -> D | None:
         return self._documents.get(key)
 

@@ -8,6 +8,7 @@ document; ``Face`` reads the same signature once and decodes, runs and encodes w
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import partial
 from operator import attrgetter
 from typing import Any, TypeVar, cast, get_origin, get_type_hints
 from urllib.parse import parse_qsl
@@ -37,11 +38,15 @@ NO_SUCH_METHOD = Refusal("method_not_allowed", 405, "This path does not know the
 MALFORMED = Refusal("malformed_body", 400, "The body is not the JSON it should be.", permanent=True)
 TOO_LARGE = Refusal("body_too_large", 413, "The body is larger than this system takes.", permanent=True)
 UNSUPPORTED = Refusal("unsupported_media_type", 415, "The body must be application/json.", permanent=True)
+FORM_REQUIRED = Refusal(
+    "form_required", 415, "The body must be application/x-www-form-urlencoded.", permanent=True
+)
 THROTTLED = Refusal("throttled", 429, "Too many calls; wait as long as Retry-After says.")
 UNAVAILABLE = Refusal("unavailable", 503, "The system is down for the moment.")
 BROKEN = Refusal("internal_error", 500, "The simulator itself failed.")
 
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 ANY_SEGMENT = "/"
 METHODS = "//"
 """Keys of the router that no segment of a path can be: a segment holds no slash."""
@@ -246,9 +251,9 @@ class Face:
                 if len(value) > 200:
                     raise INVALID.because("a path segment has more than 200 characters")
             if operation.body is not None:
-                content_type = headers.get("content-type", JSON)
-                if not content_type.startswith(JSON):
-                    raise UNSUPPORTED.because(f"content-type is {content_type[:80]!r}")
+                content_type = headers.get("content-type")
+                if content_type != JSON and (body or content_type is not None):
+                    _check_is_json(content_type)
                 name, read = operation.body
                 arguments[name] = read(body or b"null")
             if operation.query is not None:
@@ -494,8 +499,9 @@ class Face:
 
         def issue_token(call: Call) -> Reply:
             """An access token for client credentials, in the form or by HTTP Basic (RFC 6749 section 4.4)."""
-            if not call.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-                return self._refusal(UNSUPPORTED.because("the token endpoint takes a form"), "validation")
+            content_type = call.headers.get("content-type")
+            if content_type is None or _media_type(content_type)[0] != FORM:
+                return self._refusal(FORM_REQUIRED.because(_said(content_type)), "validation")
             try:
                 token = self.authenticator.issue(call.body, call.headers.get("authorization"))
             except TokenRefused as refused:
@@ -526,11 +532,11 @@ class Face:
             changes=False,
             secret=True,
             raw=True,
-            refuses=(UNSUPPORTED,),
+            refuses=(FORM_REQUIRED,),
             openapi_extra={
                 "requestBody": {
                     "required": True,
-                    "content": {"application/x-www-form-urlencoded": {"schema": form}},
+                    "content": {FORM: {"schema": form}},
                 },
                 "parameters": [],
                 "responses": {
@@ -554,7 +560,10 @@ def _response_type(handler: Callable[..., Any]) -> Any:
 
 
 def _compile(operation: Operation) -> None:
-    """Read the function's signature once: which argument is the body, the query, a header, a path segment."""
+    """Read the function's signature once: which argument is the body, the query, a header, a path segment.
+
+    A body is read strictly: JSON has types, and ``"2"`` or ``true`` is no number. A query has only text.
+    """
     hints = get_type_hints(operation.handler, include_extras=True)
     headers = []
     for name in inspect.signature(operation.handler).parameters:
@@ -569,7 +578,7 @@ def _compile(operation: Operation) -> None:
         elif hasattr(hint, "__dataclass_fields__") or (
             (isinstance(hint, type) and issubclass(hint, BaseModel)) or get_origin(hint) is not None
         ):
-            operation.body = (name, TypeAdapter(hint).validator.validate_json)
+            operation.body = (name, partial(TypeAdapter(hint).validator.validate_json, strict=True))
         else:
             raise TypeError(f"{operation.name}: parameter {name!r} is no path segment, query, header or body")
     operation.headers = tuple(headers)
@@ -623,6 +632,30 @@ def _reply(operation: Operation, document: Any, headers: tuple[tuple[str, str], 
         [("content-type", JSON), *headers],
         committed=operation.changes,
     )
+
+
+def _check_is_json(content_type: str | None) -> None:
+    """Refuse a body that does not say it is JSON, as most vendors do, and one in another charset than UTF-8."""
+    if content_type is not None:
+        media_type, charset = _media_type(content_type)
+        if media_type == JSON and charset in (None, "utf-8", "utf8"):
+            return
+    raise UNSUPPORTED.because(f"{_said(content_type)}; send {JSON}, which is UTF-8")
+
+
+def _said(content_type: str | None) -> str:
+    return "there is no Content-Type" if content_type is None else f"Content-Type is {content_type[:80]!r}"
+
+
+def _media_type(content_type: str) -> tuple[str, str | None]:
+    """Media type and charset of a ``Content-Type``, in small letters."""
+    media_type, *parameters = content_type.lower().split(";")
+    charset = None
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset":
+            charset = value.strip().strip('"')
+    return media_type.strip(), charset
 
 
 def _query(raw: bytes) -> dict[str, str]:

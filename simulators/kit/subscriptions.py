@@ -73,6 +73,10 @@ def declare(
             host = None
         if host is None or parts.scheme not in ("http", "https"):
             raise URL_NOT_ALLOWED.because(f"{wanted.url!r} is no http(s) address")
+        if not wanted.url.isprintable() or " " in wanted.url:
+            raise URL_NOT_ALLOWED.because(
+                f"{wanted.url!r} has spaces or control characters; write them as %20"
+            )
         if host not in allowed_hosts:
             raise URL_NOT_ALLOWED.because(f"host {host!r} is none of {', '.join(sorted(allowed_hosts))}")
         for topic in wanted.topics:

@@ -28,7 +28,13 @@ MAX_ITEMS = 500
 class ListQuery(BaseModel):
     """How every list is asked: a page at a time, and only what changed since."""
 
-    cursor: Annotated[str | None, Field(max_length=32, description="From the page before.")] = None
+    cursor: Annotated[
+        str | None,
+        Field(
+            max_length=32,
+            description="The `next_cursor` of the page before; any other gets `invalid_request`.",
+        ),
+    ] = None
     limit: Annotated[int, Ge(1), Le(500)] = 100
     updated_since: Annotated[str | None, Field(max_length=40, description="RFC 3339 with a zone.")] = None
 
@@ -89,10 +95,7 @@ def problem_of(refused: Refused) -> Problem:
 
 def page_of(collection: Collection[D], query: ListQuery) -> Page[D]:
     """The page of a collection that a query asks for. Refused with ``invalid_request`` for a cursor or time unknown."""
-    try:
-        after = int(query.cursor, 36) if query.cursor else 0
-    except ValueError:
-        raise INVALID.because(f"cursor {query.cursor!r} is not one that this list gave out") from None
+    after = _position(query.cursor, collection) if query.cursor else 0
     try:
         since_ns = from_rfc3339(query.updated_since) if query.updated_since else 0
     except (ValueError, OverflowError):
@@ -147,6 +150,20 @@ def check_if_match(document: Any, if_match: str | None, *, required: bool = Fals
             raise PRECONDITION_REQUIRED.because("send If-Match with the ETag of the document as you read it")
     elif if_match.strip() not in ("*", etag(document)):
         raise PRECONDITION_FAILED.because(f"If-Match is {if_match}, the document is at {etag(document)}")
+
+
+def _position(cursor: str, collection: Collection[Any]) -> int:
+    """Where a cursor points to. A page that is not the last ends before the last change, and is written one way."""
+    try:
+        after = int(cursor, 36)
+    except ValueError:
+        after = 0
+    if not 0 < after < collection.changes or cursor != _base36(after):
+        raise INVALID.because(
+            f"cursor {cursor!r} is not one that this list gave out; send next_cursor as the page before had it, "
+            "or begin again without a cursor, with updated_since to leave out what you know"
+        )
+    return after
 
 
 def _base36(number: int) -> str:

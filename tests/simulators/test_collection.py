@@ -157,14 +157,21 @@ def test_a_cursor_goes_round_by_the_wire() -> None:
     assert seen == [f"p{number:03d}" for number in range(90)]
 
 
-@pytest.mark.parametrize("cursor", ["-", "é", "z" * 32, "0x1", " 1"])
-def test_a_cursor_that_no_list_gave_out_is_refused_or_past_the_end(cursor: str) -> None:
-    try:
-        page = page_of(parcels("a"), ListQuery(cursor=cursor))
-    except Refused as refused:
-        assert refused.refusal.code == "invalid_request"
-    else:
-        assert page.next_cursor is None
+@pytest.mark.parametrize(
+    "cursor",
+    ["-", "-1", "é", "z" * 32, "0x1", " 1", "0", "01", "1_0", "\u0661", "A", "b", "4x", "9" * 23],
+)
+def test_a_cursor_that_this_list_cannot_have_given_out_is_refused(cursor: str) -> None:
+    eleven = parcels(*(f"p{number}" for number in range(11)))
+    with pytest.raises(Refused, match="begin again without a cursor") as caught:
+        page_of(eleven, ListQuery(cursor=cursor))
+    assert caught.value.refusal.code == "invalid_request"
+
+
+def test_the_last_cursor_that_a_list_can_give_out_is_good_for_its_last_document() -> None:
+    eleven = parcels(*(f"p{number:02d}" for number in range(11)))
+    assert page_of(eleven, ListQuery(limit=10)).next_cursor == "a"
+    assert names(page_of(eleven, ListQuery(cursor="a")).items) == ["p10"]
 
 
 @pytest.mark.parametrize(

@@ -303,10 +303,17 @@ def test_a_wrong_correction_is_refused(kept: Books) -> None:
 
 def test_what_is_posted_or_cancelled_can_no_longer_be_corrected(kept: Books) -> None:
     order = kept.posted(("1", "A", 2))
-    with kept.refuses("order_invoiced"):
+    with kept.refuses("order_posted"):
         kept.erp.update(order, customer=None, ship_to=HOME, lines=None)
     kept.erp.cancel(order, "changed_mind", None)
     with kept.refuses("order_cancelled"):
+        kept.erp.update(order, customer=None, ship_to=HOME, lines=None)
+
+
+def test_what_is_invoiced_says_so_when_it_is_to_be_corrected(kept: Books) -> None:
+    order = kept.posted(("1", "A", 2))
+    kept.invoiced(order, ("1", 1))
+    with kept.refuses("order_invoiced"):
         kept.erp.update(order, customer=None, ship_to=HOME, lines=None)
 
 

@@ -108,6 +108,8 @@ def test_a_body_of_another_shape_gets_422(body: object) -> None:
         ("lines", [LINE | {"quantity": -1}]),
         ("lines", [LINE | {"quantity": 1.5}]),
         ("lines", [LINE | {"quantity": 10**30}]),
+        ("lines", [LINE | {"quantity": "2"}]),
+        ("lines", [LINE | {"quantity": True}]),
         ("lines", [LINE | {"unit_price": "-1.00"}]),
         ("lines", [LINE | {"unit_price": "1e400"}]),
         ("lines", [LINE | {"unit_price": "NaN"}]),
@@ -129,6 +131,7 @@ def test_a_body_of_another_shape_gets_422(body: object) -> None:
         ("priority", 0),
         ("priority", 10),
         ("priority", "high"),
+        ("priority", "5"),
         ("ship_by", "tomorrow"),
         ("ship_by", "2026-11-28"),
         ("ship_by", "2026-11-28T12:00:00"),
@@ -192,7 +195,16 @@ def test_equal_texts_and_amounts_of_many_orders_are_held_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded"]
+    "content_type",
+    [
+        "text/plain",
+        "application/xml",
+        "application/x-www-form-urlencoded",
+        "application/jsonlines",
+        "application/json; charset=latin-1",
+        'application/json; charset="utf-16"',
+        "",
+    ],
 )
 def test_another_content_type_gets_415(content_type: str) -> None:
     erp = asked_erp()
@@ -201,7 +213,25 @@ def test_another_content_type_gets_415(content_type: str) -> None:
     declared(erp, "create_sales_order", answered)
 
 
-@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "application/json"])
+def test_a_body_of_no_content_type_gets_415() -> None:
+    erp = asked_erp()
+    headers = [(b"authorization", b"Bearer key-sut")]
+    reply = erp.door.answer_at_once("POST", "/v1/sales-orders", b"", headers, b"{}")
+    assert (reply.status, reply.error) == (415, "unsupported_media_type")
+    assert b"there is no Content-Type; send application/json" in reply.body
+
+
+def test_the_token_endpoint_says_that_it_takes_a_form() -> None:
+    erp = asked_erp()
+    answered = erp.ask("POST", "/oauth/token", {"grant_type": "client_credentials"}, token=None)
+    assert problem(answered)["title"] == "The body must be application/x-www-form-urlencoded."
+    declared(erp, "issue_token", answered)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"', "application/json;v=1"],
+)
 def test_json_may_name_its_charset(content_type: str) -> None:
     answered = asked_erp().ask(
         "POST", "/v1/sales-orders", order_body(), headers={"content-type": content_type}
@@ -263,6 +293,8 @@ def test_an_endless_id_gets_422() -> None:
         "limit=many",
         "limit=",
         "cursor=-",
+        "cursor=zzz",
+        "cursor=0",
         "cursor=" + "1" * 33,
         "updated_since=noon",
         "updated_since=2026-11-27T12:00:00",
@@ -278,6 +310,10 @@ def test_a_query_that_cannot_be_gets_422(query: str) -> None:
         return
     assert (answered.status, answered.code) == (422, "invalid_request")
     declared(erp, "list_sales_orders", answered)
+
+
+def test_numbers_in_a_query_are_text_all_the_same() -> None:
+    assert asked_erp().ask("GET", "/v1/sales-orders?limit=5").status == 200
 
 
 @pytest.mark.parametrize("query", ["limit=%ff", "%00=%00", "limit=5&limit=6", "colour=blue"])
