@@ -83,12 +83,6 @@ class _NoGate:
     async def meet(self, connection: Line) -> None:
         pass
 
-    def __init__(self) -> None:
-        self.reset_standing: Callable[[], int] = lambda: 0
-
-    async def meet(self, connection: Line) -> None:
-        """Nobody is met."""
-
     def pass_at_once(self, call: Call, answer: Callable[[Call], Reply]) -> Reply:
         return answer(call)
 
