@@ -8,11 +8,19 @@ from enum import Enum
 from typing import Protocol
 
 TOO_EARLY = frozenset(
-    {"not_posted", "not_allocated", "not_invoiced", "not_shipped", "idempotency_key_in_use"}
+    {
+        "not_posted",
+        "not_allocated",
+        "not_invoiced",
+        "not_shipped",
+        "idempotency_key_in_use",
+        "concurrent_modification",
+    }
 )
 """Conflicts (409) that pass with time; every other one is for good."""
-PASSING = frozenset({401, 408, 425, 429})
-"""Statuses below 500 after which the same request may yet succeed. 401: with a new token."""
+PASSING = frozenset({301, 302, 303, 307, 308, 401, 408, 412, 425, 429})
+"""Statuses below 500 after which the same request may yet succeed. 3xx: these APIs never move, so it is a gateway's slip,
+and following it might turn a POST into a GET. 401: with a new token. 412: with what is read anew."""
 
 EVENTS_REMEMBERED = 200_000
 
