@@ -16,10 +16,13 @@ def altered(data: dict[str, Any]) -> dict[str, Any]:
     """The same event with another address, else other numbers, else other ids: always something that matters."""
     if isinstance(data.get("ship_to"), dict):
         return {**data, "ship_to": {**data["ship_to"], "line1": STREET}}
-    told = _with_other_numbers(data)
+    told: dict[str, Any] = _with_other_numbers(data)
     if told == data:
-        return {key: f"{value}-x" if key.endswith("_id") else value for key, value in data.items()}
-    return {key: told[key] for key in data}
+        told = {
+            key: f"{value}-x" if key.endswith("_id") and isinstance(value, str) else value
+            for key, value in data.items()
+        }
+    return told
 
 
 def invented(data: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +30,10 @@ def invented(data: dict[str, Any]) -> dict[str, Any]:
     lies = altered(data)
     if isinstance(data.get("ship_to"), dict):
         return {**lies, "order_ref": _other(data["order_ref"])}
-    return {key: _other(value) if key in OWN_IDS and value else value for key, value in lies.items()}
+    return {
+        key: _other(value) if key in OWN_IDS and isinstance(value, str) else value
+        for key, value in lies.items()
+    }
 
 
 def _with_other_numbers(value: Any, key: str = "") -> Any:
@@ -35,13 +41,9 @@ def _with_other_numbers(value: Any, key: str = "") -> Any:
         return {name: _with_other_numbers(part, name) for name, part in value.items()}
     if isinstance(value, list):
         return [_with_other_numbers(part, key) for part in value]
-    if key in COUNTS:
-        return value * 2 + 7
-    if key == "version":
-        return value + NEWER
-    if key in AMOUNTS:
-        return f"9{value}"
-    return value
+    if isinstance(value, int):
+        return value * 2 + 7 if key in COUNTS else value + NEWER if key == "version" else value
+    return f"9{value}" if key in AMOUNTS and isinstance(value, str) else value
 
 
 def _other(reference: str) -> str:

@@ -42,8 +42,8 @@ def _is_newer(document: Any, since_ns: int) -> bool:
     """It was made after that time, and nothing has changed it."""
     if not isinstance(document, dict) or document.get("version") != 0:
         return False
-    told = document.get("updated_at")
-    if not isinstance(told, str):
+    try:
+        made_at = datetime.fromisoformat(str(document.get("updated_at")))
+    except ValueError:
         return False
-    made_at = datetime.fromisoformat(told)
     return (made_at if made_at.tzinfo else made_at.replace(tzinfo=UTC)).timestamp() * 1e9 > since_ns

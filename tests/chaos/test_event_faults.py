@@ -131,6 +131,12 @@ def test_a_mutated_payload_is_altered_where_it_matters(data: dict[str, Any], alt
     assert (mutated.signature, mutated.extra, mutated.event_id) == ("mutated", False, "wms-evt-1")
 
 
+@pytest.mark.parametrize("fault", [ForgedSignature(), CorruptSignature(), MutatedPayload()])
+def test_a_forger_takes_what_other_faults_have_left(fault: DeliveryFault) -> None:
+    odd = told({"change_id": 7, "on_hand": "5", "version": None, "total": 4.16, "shipment_id": None})
+    assert len(fault.apply(odd, CONTEXT)) in (1, 2)
+
+
 def test_an_unknown_event_stands_beside_the_real_one_and_is_rightly_signed() -> None:
     real, news = UnknownEventType().apply(STOCK, CONTEXT)
     assert real == STOCK
@@ -178,6 +184,7 @@ READ = Leaving("erp", "get_order", "web-000001", attempt=1, is_event=False)
         pytest.param(CHANGED, None, id="changed since it was made"),
         pytest.param({"status": "ok"}, None, id="no record"),
         pytest.param({"version": 0}, None, id="without a time"),
+        pytest.param({"version": 0, "updated_at": "soon"}, None, id="with a time that is none"),
         pytest.param({"items": [NEW, OLDER]}, {"items": [OLDER]}, id="a page"),
         pytest.param({"items": [OLDER, CHANGED]}, None, id="a page of old ones"),
     ],

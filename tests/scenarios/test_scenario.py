@@ -289,6 +289,24 @@ def test_a_middleware_that_polls_meets_no_fault_of_deliveries() -> None:
     assert Scenario.load("black-friday").fit_for(sut)[1] == ["events-twice", "events-overtaken"]
 
 
+@pytest.mark.parametrize(
+    ("on", "webhooks", "left_out"),
+    [
+        pytest.param("web.order.placed", {"order.placed": "/in"}, [], id="in an event that it takes"),
+        pytest.param("web.order.placed", {}, ["drift"], id="in an event that it does not take"),
+        pytest.param("erp.create_sales_order", {}, [], id="in the answer to a call that it makes"),
+        pytest.param("wms", {"order.placed": "/in"}, ["drift"], id="of a system that it does not know"),
+        pytest.param("*", {}, [], id="anywhere"),
+    ],
+)
+def test_a_fault_of_documents_is_met_in_events_and_in_answers(
+    on: str, webhooks: dict[str, str], left_out: list[str]
+) -> None:
+    drifting = scenario(schedule=[{"id": "drift", "fault": "extra-field", "on": on}])
+    polling = SutConfig(command=("x",), flows=("order-to-erp",), webhooks=webhooks)
+    assert drifting.fit_for(polling)[1] == left_out
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_system_can_name_its_operations_and_topics(kind: str) -> None:
     assert len(catalogue.operations(kind)) > 5
