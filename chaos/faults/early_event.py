@@ -16,7 +16,7 @@ class EarlyEvent:
     little of what it has read, more than the lag, or it passes by what became visible late.
 
     Shopify's search index lags behind the write that its webhook tells of. A record is new as long as
-    nothing has changed it since it was made.
+    nothing has changed it since it was made. For what the callers themselves create there is ``not-found-yet``.
     """
 
     seam: ClassVar[Literal["document"]] = "document"
