@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from . import __version__
+from .contracts.commands import contracts
 from .scenarios.errors import RunError, SutFailed, UsageError, unknown
 
 # Everything else is imported inside the commands: `--help` and a typing mistake are answered at once.
@@ -756,6 +757,12 @@ def chaos_heal(
         render.show_healed(healed, _stdout())
     else:
         _say("nothing acts just now")
+
+
+for command in contracts.registered_commands:
+    assert command.callback is not None
+    command.callback = guarded(command.callback)
+app.add_typer(contracts, name="contracts")
 
 
 @app.command()

@@ -1,1 +1,1 @@
-"""Contracts in both directions: the room where Pact will verify the middleware as consumer and as provider."""
+"""Contracts: what consumers and systems expect of each other, what changed, and whom that breaks."""
