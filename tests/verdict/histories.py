@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
 from peakproof.history.reader import History
-from peakproof.history.records import Call, Delivery, Effect, FaultMark, Lines, WorkloadItem
+from peakproof.history.records import Body, Call, Delivery, Effect, FaultMark, Lines, WorkloadItem
 from peakproof.history.state import StateDocument
+from peakproof.history.writer import _HASH_BYTES
 from peakproof.verdict.invariant import HOME, Invariant
 from peakproof.verdict.result import InvariantResult
 
@@ -36,7 +38,7 @@ class Parked:
     order_ref: str
 
 
-Row = Effect | Call | Delivery | FaultMark | WorkloadItem | StateDocument | Parked
+Row = Effect | Call | Delivery | FaultMark | WorkloadItem | Body | StateDocument | Parked
 
 
 def history_of(rows: Sequence[Row], *, settled: bool = True, run: Mapping[str, Any] | None = None) -> History:
@@ -611,6 +613,11 @@ def throttled(*, retry_after_s: float = 2.0, bucket: str | None = "erp/sut", **v
         error="throttled",
         **values,
     )
+
+
+def body(text: str) -> Body:
+    """What a call sent or got; the call names its hash."""
+    return Body(hash=blake2b(text.encode(), digest_size=_HASH_BYTES).hexdigest(), text=text)
 
 
 def no_reply(**values: Any) -> Call:

@@ -7,6 +7,7 @@ from .histories import (
     Row,
     accepted,
     adjusted,
+    asked,
     at,
     booked,
     call,
@@ -270,3 +271,19 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_manners(case: Case) -> None:
     case.check()
+
+
+def test_every_refusal_that_names_a_wait_is_examined_by_itself() -> None:
+    rows = [
+        at(0, throttled(order="A")),
+        at(3, call(order="A", bucket="erp/sut")),
+        at(10, throttled(order="B")),
+        at(11, call(order="B", bucket="erp/sut")),
+        at(11.5, call(order="C", bucket="erp/sut")),
+    ]
+    result = asked("retry_after_honoured", rows)
+    assert (result.examined, result.findings_count) == (2, 1)
+    (finding,) = result.findings
+    assert finding.subject == "erp-c0000003"
+    assert "2 calls came early, the worst by 1000 ms" in finding.finding
+    assert finding.evidence == ("erp-c0000003", "erp-c0000004", "erp-c0000005")

@@ -1,6 +1,10 @@
 """Orders from the channel into the house: nothing lost, doubled, invented or distorted."""
 
+import json
+
 import pytest
+
+from peakproof.history.records import Body
 
 from .cases import Case, cases, name_of
 from .histories import (
@@ -9,6 +13,7 @@ from .histories import (
     ZOE,
     accepted,
     before_run,
+    body,
     booked,
     cancelled,
     corrected,
@@ -19,6 +24,24 @@ from .histories import (
     rejected,
     requested,
 )
+
+
+def _asked(sku: str) -> Body:
+    """What a middleware sent to have order A booked or fulfilled."""
+    document = {
+        "order_ref": "A",
+        "currency": "GBP",
+        "total": "28.95",
+        "lines": [
+            {"line_id": "1", "sku": sku, "quantity": 2, "unit_price": "10.00"},
+            {"line_id": "2", "sku": "tea", "quantity": 1, "unit_price": "4.00"},
+        ],
+    }
+    return body(json.dumps(document))
+
+
+ASKED, MISNAMED = _asked("mug"), _asked("nonsense")
+NAME_OF_ASKED, NAME_OF_MISNAMED = ASKED.hash, MISNAMED.hash
 
 CASES = [
     *cases(
@@ -134,6 +157,51 @@ CASES = [
             [accepted(), refused(order=None, subjects=["A", "B"]), parked()],
         ),
         ("violated", "parked though nobody refused", [accepted(), parked()]),
+        (
+            "violated",
+            "the amounts that were sent did not add up",
+            [accepted(), refused(error="amount_mismatch"), parked()],
+        ),
+        (
+            "violated",
+            "a request that could not even be read",
+            [accepted(), refused(refused_by="validation", error="invalid_request"), parked()],
+        ),
+        (
+            "violated",
+            "asked for twice, and the second time was too much",
+            [accepted(), refused("capture_payment", system="payments", error="exceeds_authorised"), parked()],
+        ),
+        (
+            "holds",
+            "a faithful request for an article that the warehouse never held",
+            [accepted(), ASKED, refused(body=NAME_OF_ASKED), parked()],
+        ),
+        (
+            "violated",
+            "an article that nobody ordered is unknown to the warehouse",
+            [accepted(), MISNAMED, refused(body=NAME_OF_MISNAMED), parked()],
+        ),
+        (
+            "violated",
+            "refused in another currency than it was ordered in",
+            [accepted(currency="EUR"), ASKED, refused(error="credit_hold", body=NAME_OF_ASKED), parked()],
+        ),
+        (
+            "violated",
+            "refused with another total than it was ordered for",
+            [accepted(total="30.00"), ASKED, refused(error="credit_hold", body=NAME_OF_ASKED), parked()],
+        ),
+        (
+            "violated",
+            "rejected for good by the ERP, but booked with an article that nobody ordered",
+            [accepted(), booked(lines=[("1", "nonsense", 2, "10.00"), ORDERED[1]]), rejected(), parked()],
+        ),
+        (
+            "holds",
+            "one mistake before the refusal that counts",
+            [accepted(), refused(error="amount_mismatch"), refused(), parked()],
+        ),
         (
             "violated",
             "parked after a rejection that would pass",

@@ -1,27 +1,55 @@
--- claim:    Only orders that a system refused for good stay parked once everything is healed.
+-- claim:    Only orders that a system refused for good, for a reason in the order itself, stay parked once everything is healed.
 -- flow:     order-to-erp, order-to-ship, cancel, return-to-refund
 -- class:    retry
 -- severity: critical
 -- step:     62
--- remedy:   Park only on a permanent refusal; retry everything else until it succeeds, and replay what an outage had parked.
-WITH refusals AS (
-    SELECT coalesce(order_ref, subject) AS order_ref, call_id AS evidence_id FROM sut_calls
-    WHERE  permanent AND outcome = 'refused' AND refused_by IS DISTINCT FROM 'auth'
-    UNION  ALL
-    SELECT unnest(subjects), call_id FROM sut_calls
-    WHERE  permanent AND outcome = 'refused' AND refused_by IS DISTINCT FROM 'auth' AND subjects IS NOT NULL
-    UNION  ALL
-    SELECT order_ref, effect_id FROM effects WHERE kind = 'sales_order_rejected' AND permanent
+-- remedy:   Park only what a system refuses for good although it was asked faithfully; put a wrong request right, retry everything else until it succeeds, and replay what an outage had parked.
+-- A refusal of a request that was itself wrong, or that came too late or twice, says nothing about the order: whoever
+-- sends it has parked its own mistake. So is every request with another currency, total, line, article or price than the channel accepted.
+WITH mistakes (error) AS ( -- codes that blame the request or its moment, whichever system says them
+    VALUES ('forbidden'), ('no_such_path'), ('method_not_allowed'), ('malformed_body'), ('body_too_large'), ('unsupported_media_type'),
+           ('invalid_request'), ('unknown_currency'), ('inexact_amount'), ('amount_mismatch'), ('currency_mismatch'),
+           ('unknown_line'), ('unknown_location'), ('duplicate_reference'), ('precondition_required'), ('stale_version'),
+           ('idempotency_key_invalid'), ('idempotency_key_required'), ('idempotency_key_reused'),
+           ('not_rejected'), ('order_cancelled'), ('order_invoiced'), ('order_shipped'), ('order_exists'), ('over_shipped'),
+           ('nothing_open'), ('already_closed'), ('already_voided'), ('already_captured'), ('exceeds_total'),
+           ('exceeds_authorised'), ('exceeds_captured'), ('too_late')
+), parked_orders AS (
+    SELECT p.order_ref, any_value(p.reason) AS reason, any_value(o.effect_id) AS effect_id, any_value(o.currency) AS currency,
+           any_value(o.total) AS total, any_value(o.lines) AS lines
+    FROM   parked AS p LEFT JOIN accepted_orders AS o ON o.order_ref = p.order_ref
+    WHERE  p.order_ref IS NOT NULL GROUP BY p.order_ref
+), refused_calls AS (
+    SELECT call_id, refused_by, error, request_body, unnest(coalesce(subjects, [coalesce(order_ref, subject)])) AS order_ref
+    FROM   sut_calls WHERE permanent AND outcome = 'refused'
+), refusals AS (
+    SELECT p.order_ref, c.call_id AS evidence_id, format('{} by {}', coalesce(c.error, 'refused'), coalesce(c.refused_by, 'it')) AS words,
+           coalesce(c.refused_by NOT IN ('auth', 'validation', 'throttle'), true) AND coalesce(c.error NOT IN (FROM mistakes), true)
+             AND coalesce(b.doc ->> '$.currency' = p.currency, true)
+             AND coalesce(len([x FOR x IN b.lines IF len([y FOR y IN p.lines IF y.line_id = (x ->> '$.line_id')
+                                                                              AND y.sku = coalesce(x ->> '$.sku', y.sku)]) = 0]) = 0, true)
+             AND coalesce(TRY_CAST(b.doc ->> '$.total' AS DECIMAL(18, 4)) = p.total OR b.lines[1] ->> '$.unit_price' IS NULL, true) AS excuses
+    FROM   parked_orders AS p
+    JOIN   refused_calls AS c ON c.order_ref = p.order_ref
+    LEFT   JOIN (SELECT hash, TRY_CAST(text AS JSON) AS doc, from_json(doc -> '$.lines', '["JSON"]') AS lines
+                 FROM bodies WHERE hash IN (SELECT request_body FROM refused_calls)) AS b ON b.hash = c.request_body
+    UNION  ALL -- of what the ERP took and rejected later: the booking must have been as ordered
+    SELECT p.order_ref, r.effect_id, coalesce(r.cause, 'rejected'),
+           coalesce(b.currency = p.currency AND b.amount = p.total AND units_by_line(b.lines) = units_by_line(p.lines)
+                    AND list_sort([x.sku FOR x IN b.lines]) = list_sort([x.sku FOR x IN p.lines]), true)
+    FROM   parked_orders AS p
+    JOIN   effects AS r ON r.order_ref = p.order_ref AND r.kind = 'sales_order_rejected' AND r.permanent
+    LEFT   JOIN effects AS b ON b.kind = 'sales_order_received' AND b.document_id = r.document_id
 )
 SELECT p.order_ref                                                                        AS subject,
-       count(r.evidence_id) > 0                                                           AS holds,
+       coalesce(bool_or(r.excuses), false)                                                AS holds,
        format('parked ({}), {}', coalesce(any_value(p.reason), 'no reason given'),
-              CASE WHEN count(r.evidence_id) > 0 THEN 'refused for good'
+              CASE WHEN bool_or(r.excuses) THEN 'refused for good'
+                   WHEN count(r.evidence_id) > 0
+                   THEN format('though it was refused only for what was asked or when: {}', string_agg(DISTINCT r.words, ', '))
                    ELSE 'though no system ever refused it for good' END)                  AS finding,
-       list_concat([coalesce(o.effect_id, 'state/sut.jsonl: exception ' || p.order_ref)],
+       list_concat([coalesce(any_value(p.effect_id), 'state/sut.jsonl: exception ' || p.order_ref)],
                    list(r.evidence_id) FILTER (WHERE r.evidence_id IS NOT NULL))          AS evidence
-FROM   parked AS p
+FROM   parked_orders AS p
 LEFT   JOIN refusals AS r ON r.order_ref = p.order_ref
-LEFT   JOIN accepted_orders AS o ON o.order_ref = p.order_ref
-WHERE  p.order_ref IS NOT NULL
-GROUP  BY p.order_ref, o.effect_id
+GROUP  BY p.order_ref

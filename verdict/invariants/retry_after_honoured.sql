@@ -36,18 +36,15 @@ WITH asked AS (
     SELECT system, client, bucket, call_id, max(wait.until_ns - ns) AS early_ns, arg_max(wait.refusal_id, wait.until_ns) AS refusal_id
     FROM   timeline WHERE is_call = 1 AND wait.until_ns > ns
     GROUP  BY ALL
-), refused AS (
-    SELECT system, client, bucket, count(*) AS times, min(call_id) AS first_id FROM refusals GROUP BY ALL
-), broken AS (
-    SELECT system, client, bucket, count(*) AS calls, max(early_ns) AS most_ns,
-           flatten(list([refusal_id, call_id] ORDER BY early_ns DESC)[:10]) AS evidence
-    FROM   early GROUP BY ALL
+), broken AS ( -- a call is held against the refusal that asked for the longest wait
+    SELECT refusal_id, count(*) AS calls, max(early_ns) AS most_ns, list(call_id ORDER BY early_ns DESC)[:10] AS call_ids
+    FROM   early GROUP BY refusal_id
 )
-SELECT concat_ws(' ', r.system, 'bucket', r.bucket, 'client', r.client)                   AS subject,
+SELECT r.call_id                                                                          AS subject,
        b.calls IS NULL                                                                    AS holds,
-       format('asked {} times to wait (bucket {}, tolerance 50 ms): {}', r.times, r.bucket,
-              CASE WHEN b.calls IS NULL THEN 'always waited'
+       format('{} asked {} to wait {} s (bucket {}, tolerance 50 ms): {}', r.system, r.client, r.retry_after_s, r.bucket,
+              CASE WHEN b.calls IS NULL THEN 'it waited'
                    ELSE format('{} calls came early, the worst by {} ms', b.calls, b.most_ns // 1000000 + 50) END) AS finding,
-       coalesce(b.evidence, [r.first_id])                                                 AS evidence
-FROM   refused AS r
-LEFT   JOIN broken AS b ON b.system = r.system AND b.client = r.client AND b.bucket = r.bucket
+       list_concat([r.call_id], b.call_ids)                                               AS evidence
+FROM   refusals AS r
+LEFT   JOIN broken AS b ON b.refusal_id = r.call_id
