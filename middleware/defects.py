@@ -3,10 +3,19 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from itertools import count
+from typing import Any
 
+import msgspec
+
+from .flows.cancel import ACCEPT, STOP
+from .flows.return_to_refund import REFUND
+from .order import Order, Request, Wanted, amount, encoded
 from .policies import Backoff, Policies, Reply, Verdict
+from .steps.shipping import REQUEST
 
 log = logging.getLogger(__package__)
 
@@ -97,6 +106,137 @@ class GiveUpOn5xx(Backoff):
 
 
 @dataclass(frozen=True, slots=True)
+class AskTwice(Backoff):
+    """Takes a refusal for good for a hiccup, the first time."""
+
+    told: set[tuple[str, str]] = field(default_factory=set)
+
+    def verdict(self, reply: Reply) -> Verdict:
+        verdict = Backoff.verdict(self, reply)
+        about = (reply.code, reply.detail)
+        if verdict is Verdict.REFUSED and about not in self.told:
+            self.told.add(about)
+            return Verdict.AGAIN
+        return verdict
+
+
+@dataclass(slots=True)
+class NewKeys:
+    """Every attempt has an Idempotency-Key of its own."""
+
+    tries: Iterator[int] = field(default_factory=count)
+
+    def key(self, intent: str, generation: int) -> str | None:
+        return f"{intent}~{next(self.tries)}"
+
+    def looks_first(self, unclear: bool) -> bool:
+        return unclear
+
+
+@dataclass(frozen=True, slots=True)
+class AnyVersion:
+    """What came last stands, however old it is."""
+
+    def supersedes(self, version: int, known: int | None) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetful:
+    """Leaves out the steps that nobody notices at once."""
+
+    left_out: tuple[str, ...] = (
+        "void",
+        "short_in_erp",
+        "short_at_channel",
+        "stop",
+        "accept",
+        "decline",
+        "confirm_refund",
+    )
+
+    def chosen(self, order: Order, planned: Wanted) -> Wanted:
+        return ((step, ref) for step, ref in planned if step.name not in self.left_out)
+
+
+@dataclass(frozen=True, slots=True)
+class Hasty:
+    """Does not wait for the word that allows a step: it will surely come."""
+
+    def chosen(self, order: Order, planned: Wanted) -> Wanted:
+        for step, ref in planned:
+            if step is not STOP:
+                yield step, ref
+        if order.content is None or not order.placed or order.ended is not None:
+            return
+        for part in order.parts:
+            yield REQUEST, part.part_id
+        for request_id, answer in order.wishes.items():
+            if answer == "open":
+                yield ACCEPT, request_id
+        for return_id, back in order.returns.items():
+            if back.received and back.channel is not None:
+                yield REFUND_UNSEEN, return_id
+
+
+def _refund_unseen(order: Order, return_id: str) -> Request:
+    """Pays back what was announced to come back, whatever the credit memo will say."""
+    back = order.returns[return_id]
+    prices = {line.line_id: Decimal(line.unit_price) for line in back.lines}
+    total = sum((line.quantity * prices[line.line_id] for line in back.received or ()), Decimal(0))
+    payment_id = order.content.payment_id if order.content else ""
+    body = {"amount": amount(total), "currency": back.currency, "return_id": return_id}
+    return Request("POST", f"/v1/payments/{payment_id}/refunds", encoded(body))
+
+
+REFUND_UNSEEN = replace(REFUND, request=_refund_unseen)
+
+
+@dataclass(frozen=True, slots=True)
+class Cheapest:
+    """Asks for every booking with a total that the ERP must refuse, so that there is nothing left to do but park."""
+
+    def body(self, step: str, body: bytes) -> bytes:
+        return encoded({**decoded(body), "total": "0.01"}) if step == "book" else body
+
+
+@dataclass(frozen=True, slots=True)
+class Mistranslated:
+    """Field by field what every mapping gets wrong once."""
+
+    def body(self, step: str, body: bytes) -> bytes:
+        step = step.partition("@")[0]
+        if step not in ("create_in_oms", "book", "capture", "adjustment", "price"):
+            return body
+        document = decoded(body)
+        match step:
+            case "create_in_oms":  # a name that is no ASCII
+                customer = document["customer"]
+                name = customer["name"].encode("ascii", "replace").decode()
+                document["customer"] = {**customer, "name": name}
+            case "book" if document["channel"] != "web":  # the number without its channel
+                document["order_ref"] = document["order_ref"].rpartition("-")[2]
+            case "capture":  # without the pence
+                document["amount"] = whole(document["amount"])
+            case "adjustment":  # a loss is booked as a gain
+                document["quantity"] = abs(document["quantity"])
+            case "price":
+                document["amount"] = whole(document["amount"])
+        return encoded(document)
+
+
+def decoded(body: bytes) -> dict[str, Any]:
+    document: dict[str, Any] = msgspec.json.decode(body)
+    return document
+
+
+def whole(decimal: str) -> str:
+    """The amount without what stands behind its point, in as many digits."""
+    units, point, minor = decimal.partition(".")
+    return units + point + "0" * len(minor)
+
+
+@dataclass(frozen=True, slots=True)
 class Defect:
     """One bug: what it is in a sentence, the policies that it swaps, and the invariants that should find it."""
 
@@ -109,7 +249,14 @@ DEFECTS: dict[str, Defect] = {
     "naive": Defect(
         "Sends no Idempotency-Key, never looks before it creates again, and works off every delivery of an event.",
         lambda: Policies(idempotency=NoKeys(), deduplicate=EveryDelivery()),
-        ("orders_booked_exactly_once", "oms_orders_created_exactly_once", "statuses_agree_after_settling"),
+        (
+            "orders_booked_exactly_once",
+            "oms_orders_created_exactly_once",
+            "fulfilled_once",
+            "captured_once_in_the_right_amount",
+            "shipments_told_everywhere_once",
+            "statuses_agree_after_settling",
+        ),
     ),
     "ack-before-durable": Defect(
         "Acknowledges events that it holds in memory only, and loses them when work piles up; nothing is polled.",
@@ -125,6 +272,53 @@ DEFECTS: dict[str, Defect] = {
         "Takes a 5xx or a reset connection for final and forgets the step.",
         lambda: Policies(retry=GiveUpOn5xx()),
         ("no_order_lost", "acknowledged_webhook_has_its_effect", "statuses_agree_after_settling"),
+    ),
+    "parks-everything": Defect(
+        "Asks for every booking with amounts that do not add up, and parks each order that is refused for it.",
+        lambda: Policies(wording=Cheapest()),
+        ("only_refused_orders_stay_parked",),
+    ),
+    "mistranslates": Defect(
+        "Maps fields wrongly: names lose their accents, references their channel, amounts their pence, losses their sign.",
+        lambda: Policies(wording=Mistranslated()),
+        (
+            "order_content_faithful",
+            "no_phantom_order",
+            "captured_once_in_the_right_amount",
+            "stock_adjusted_once",
+            "stock_agrees_after_settling",
+            "prices_published",
+        ),
+    ),
+    "forgets-the-rest": Defect(
+        "Never voids a payment, cancels short lines in the OMS alone, decides no cancellation, confirms no refund.",
+        lambda: Policies(steps=Forgetful()),
+        (
+            "unfillable_orders_cancelled_and_voided",
+            "short_lines_cancelled_everywhere",
+            "cancellations_decided",
+            "returns_carried_through_once",
+        ),
+    ),
+    "hasty": Defect(
+        "Requests goods before the order is posted, refunds before the credit memo is, accepts every cancellation.",
+        lambda: Policies(steps=Hasty()),
+        ("posting_sequence", "refund_paid_once_never_before_credit", "cancelled_orders_not_shipped"),
+    ),
+    "any-version": Defect(
+        "Pays no heed to versions: what came last stands.",
+        lambda: Policies(version=AnyVersion()),
+        ("older_version_never_overwrites",),
+    ),
+    "new-keys": Defect(
+        "Sends a new Idempotency-Key with every attempt.",
+        lambda: Policies(idempotency=NewKeys()),
+        ("idempotency_key_stable_over_retries",),
+    ),
+    "asks-twice": Defect(
+        "Asks again for what was refused for good.",
+        lambda: Policies(retry=AskTwice()),
+        ("permanent_refusals_not_retried",),
     ),
 }
 DO_NOTHING = "do-nothing"

@@ -2,10 +2,10 @@
 
 import random
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 TOO_EARLY = frozenset(
     {
@@ -99,6 +99,19 @@ class VersionPolicy(Protocol):
     def supersedes(self, version: int, known: int | None) -> bool: ...
 
 
+class StepsPolicy(Protocol):
+    """Which of the steps that follow from what is known are taken."""
+
+    def chosen(self, order: Any, planned: Iterator[tuple[Any, str]]) -> Iterator[tuple[Any, str]]: ...
+
+
+class WordingPolicy(Protocol):
+    """What a request says."""
+
+    def body(self, step: str, body: bytes) -> bytes:
+        """``step`` is the step's name, or the topic of a value that is published."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """Exponential, with full jitter, never before Retry-After; 4xx other than the passing ones are for good."""
@@ -175,6 +188,22 @@ class NewestWins:
 
 
 @dataclass(frozen=True, slots=True)
+class AsPlanned:
+    """Every step that follows, and none before its time."""
+
+    def chosen(self, order: Any, planned: Iterator[tuple[Any, str]]) -> Iterator[tuple[Any, str]]:
+        return planned
+
+
+@dataclass(frozen=True, slots=True)
+class ToTheLetter:
+    """A request says what it was made to say."""
+
+    def body(self, step: str, body: bytes) -> bytes:
+        return body
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
     """Everything that can be swapped, as it should be."""
 
@@ -184,5 +213,7 @@ class Policies:
     deduplicate: Deduplicate = field(default_factory=ByEventId)
     acknowledge: AcknowledgePolicy = field(default_factory=DurableFirst)
     version: VersionPolicy = field(default_factory=NewestWins)
+    steps: StepsPolicy = field(default_factory=AsPlanned)
+    wording: WordingPolicy = field(default_factory=ToTheLetter)
     reconciles: bool = True
     """Whether events that never came are found by polling."""

@@ -77,7 +77,8 @@ class Publisher:
 
     def offer(self, name: str, version: int, body: object, due_at: float = 0.0) -> None:
         """Here is a version of an item; it is dropped if a newer one is known."""
-        item = self._shelf.offer(name, Value(version, encoded(body), due_at))
+        worded = self._policies.wording.body(self.topic, encoded(body))
+        item = self._shelf.offer(name, Value(version, worded, due_at))
         if item is not None:
             self._note(name, item)
             self._wake.set()

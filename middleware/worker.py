@@ -138,7 +138,7 @@ class Worker:
         for flow in FLOWS:
             flow.decide(order, under_way)
         for flow in FLOWS:
-            for step, ref in flow.plan(order, under_way):
+            for step, ref in self._policies.steps.chosen(order, flow.plan(order, under_way)):
                 wanted[step.key(ref)] = (step, ref)
         for key in [key for key in lane if key not in wanted and key not in under_way]:
             self._withdraw(order, key)
@@ -165,7 +165,7 @@ class Worker:
             ref=ref,
             method=request.method,
             path=request.path,
-            body=request.body,
+            body=self._policies.wording.body(step.name, request.body),
             generation=order.generations.get(key, 0),
             unclear=order.found or step.looks_first,
         )

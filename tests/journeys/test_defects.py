@@ -17,6 +17,13 @@ HEADLINES = {
     "ack-before-durable": r"was acknowledged: ",
     "ignores-retry-after": r"asked .* to wait .* calls came early",
     "drops-on-5xx": r"was acknowledged: ",
+    "parks-everything": r"though it was refused only for what was asked or when: amount_mismatch by ledger",
+    "mistranslates": r"accepted by no channel|was acknowledged: no sales order",
+    "forgets-the-rest": r"was acknowledged: neither accepted nor declined",
+    "hasty": r"before sales_order_posted",
+    "any-version": r"version \d+ after \d+|was acknowledged: ",
+    "new-keys": r"repeated under .+ after ",
+    "asks-twice": r"refused for good \(.+\), then asked again 1 times",
 }
 """What the first explained finding says, in part."""
 
@@ -89,6 +96,24 @@ def test_one_mistake_is_one_headline_and_the_rest_follows_from_it(defect_runs: D
 
 def test_who_ignores_retry_after_is_blamed_for_nothing_else(defect_runs: DefectRuns) -> None:
     assert defect_runs.of("ignores-retry-after").violated == {"retry_after_honoured"}
+
+
+@pytest.mark.parametrize(
+    ("defect", "invariant"),
+    [
+        ("parks-everything", "only_refused_orders_stay_parked"),
+        ("asks-twice", "permanent_refusals_not_retried"),
+    ],
+)
+def test_a_single_bad_habit_is_blamed_for_nothing_else(
+    defect_runs: DefectRuns, defect: str, invariant: str
+) -> None:
+    assert defect_runs.of(defect).violated == {invariant}
+
+
+def test_who_books_nothing_has_not_carried_out_the_flow(defect_runs: DefectRuns) -> None:
+    (reason,) = defect_runs.of("parks-everything").document["validity"]["reasons"]
+    assert reason.startswith("the flow order-to-ship was never carried out by the system under test")
 
 
 def test_who_answers_200_to_everything_and_does_nothing_never_passes(defect_runs: DefectRuns) -> None:
