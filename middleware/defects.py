@@ -138,7 +138,7 @@ class AnyVersion:
     """What came last stands, however old it is."""
 
     def supersedes(self, version: int, known: int | None) -> bool:
-        return True
+        return version != known
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,16 @@ from .command import Done, ended, peakproof, started
 AT_ONCE = 2
 """Runs with a defect share the machine: whatever else that does, it does not make them pass."""
 
+QUIET = ("parks-everything", "mistranslates", "hasty", "asks-twice")
+"""Defects that need no fault to show."""
+RUNS = {
+    **dict.fromkeys(DEFECTS, ("black-friday", 15)),
+    **dict.fromkeys(QUIET, ("quiet-day", 8)),
+    "any-version": ("black-friday", 10),
+    DO_NOTHING: ("black-friday", 5),
+}
+"""Scenario and seconds of the run with each defect."""
+
 
 @pytest.fixture(scope="session")
 def reference_run(tmp_path_factory: pytest.TempPathFactory) -> Done:
@@ -24,11 +34,6 @@ def reference_run(tmp_path_factory: pytest.TempPathFactory) -> Done:
 class DefectRuns:
     """A short run with each defect, two at a time; the one that is asked for first comes first."""
 
-    QUIET = {name: ("quiet-day", 8) for name in ("parks-everything", "mistranslates", "hasty", "asks-twice")}
-    """What needs no fault to show is found on a quiet day."""
-    RUNS = dict.fromkeys(DEFECTS, ("black-friday", 15)) | {DO_NOTHING: ("black-friday", 5)} | QUIET
-    """Scenario and seconds."""
-
     def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
         self._folder = folder
         self._pool = pool
@@ -37,14 +42,14 @@ class DefectRuns:
 
     def of(self, defect: str) -> Done:
         if not self._runs:
-            for name in sorted(self.RUNS, key=lambda name: name != defect):
+            for name in sorted(RUNS, key=lambda name: name != defect):
                 self._runs[name] = self._pool.submit(self._run, name)
         return self._runs[defect].result()
 
     def _run(self, defect: str) -> Done:
         cwd = self._folder / defect
         cwd.mkdir()
-        scenario, duration_s = self.RUNS[defect]
+        scenario, duration_s = RUNS[defect]
         options = ("--middleware", defect, "--duration", f"{duration_s}", "--out", "elsewhere")
         arguments = ("run", scenario, "--json", *options)
         process = started(cwd, *arguments)
