@@ -5,23 +5,28 @@
 -- step:     62
 -- remedy:   Park only what a system refuses for good although it was asked faithfully; put a wrong request right, retry everything else until it succeeds, and replay what an outage had parked.
 -- A refusal of a request that was itself wrong, or that came too late or twice, says nothing about the order: whoever
--- sends it has parked its own mistake. So is every request with another currency, total, line, article or price than the channel accepted.
+-- sends it has parked its own mistake. So has who asks with another currency, total, line or article than the channel accepted.
 WITH mistakes (error) AS ( -- codes that blame the request or its moment, whichever system says them
     VALUES ('forbidden'), ('no_such_path'), ('method_not_allowed'), ('malformed_body'), ('body_too_large'), ('unsupported_media_type'),
-           ('invalid_request'), ('unknown_currency'), ('inexact_amount'), ('amount_mismatch'), ('currency_mismatch'),
+           ('form_required'), ('invalid_request'), ('unknown_currency'), ('inexact_amount'), ('amount_mismatch'), ('currency_mismatch'),
            ('unknown_line'), ('unknown_location'), ('duplicate_reference'), ('precondition_required'), ('stale_version'),
            ('idempotency_key_invalid'), ('idempotency_key_required'), ('idempotency_key_reused'),
-           ('not_rejected'), ('order_cancelled'), ('order_invoiced'), ('order_shipped'), ('order_exists'), ('over_shipped'),
-           ('nothing_open'), ('already_closed'), ('already_voided'), ('already_captured'), ('exceeds_total'),
+           ('unknown_topic'), ('url_not_allowed'), ('not_rejected'), ('order_posted'), ('order_cancelled'), ('order_invoiced'),
+           ('order_shipped'), ('order_exists'), ('over_shipped'), ('nothing_open'), ('already_closed'), ('already_voided'), ('already_captured'), ('exceeds_total'),
            ('exceeds_authorised'), ('exceeds_captured'), ('too_late')
 ), parked_orders AS (
     SELECT p.order_ref, any_value(p.reason) AS reason, any_value(o.effect_id) AS effect_id, any_value(o.currency) AS currency,
            any_value(o.total) AS total, any_value(o.lines) AS lines
     FROM   parked AS p LEFT JOIN accepted_orders AS o ON o.order_ref = p.order_ref
     WHERE  p.order_ref IS NOT NULL GROUP BY p.order_ref
-), refused_calls AS (
+), refused_calls AS MATERIALIZED (
     SELECT call_id, refused_by, error, request_body, unnest(coalesce(subjects, [coalesce(order_ref, subject)])) AS order_ref
     FROM   sut_calls WHERE permanent AND outcome = 'refused'
+), named AS MATERIALIZED (
+    SELECT DISTINCT request_body FROM sut_calls JOIN parked USING (order_ref) WHERE permanent AND outcome = 'refused'
+), requests AS MATERIALIZED ( -- few of many bodies, and none of them is read where nothing is parked
+    SELECT hash, TRY_CAST(text AS JSON) AS doc, from_json(doc -> '$.lines', '["JSON"]') AS lines
+    FROM   bodies SEMI JOIN named ON named.request_body = bodies.hash
 ), refusals AS (
     SELECT p.order_ref, c.call_id AS evidence_id, format('{} by {}', coalesce(c.error, 'refused'), coalesce(c.refused_by, 'it')) AS words,
            coalesce(c.refused_by NOT IN ('auth', 'validation', 'throttle'), true) AND coalesce(c.error NOT IN (FROM mistakes), true)
@@ -31,8 +36,7 @@ WITH mistakes (error) AS ( -- codes that blame the request or its moment, whiche
              AND coalesce(TRY_CAST(b.doc ->> '$.total' AS DECIMAL(18, 4)) = p.total OR b.lines[1] ->> '$.unit_price' IS NULL, true) AS excuses
     FROM   parked_orders AS p
     JOIN   refused_calls AS c ON c.order_ref = p.order_ref
-    LEFT   JOIN (SELECT hash, TRY_CAST(text AS JSON) AS doc, from_json(doc -> '$.lines', '["JSON"]') AS lines
-                 FROM bodies WHERE hash IN (SELECT request_body FROM refused_calls)) AS b ON b.hash = c.request_body
+    LEFT   JOIN requests AS b ON b.hash = c.request_body
     UNION  ALL -- of what the ERP took and rejected later: the booking must have been as ordered
     SELECT p.order_ref, r.effect_id, coalesce(r.cause, 'rejected'),
            coalesce(b.currency = p.currency AND b.amount = p.total AND units_by_line(b.lines) = units_by_line(p.lines)
