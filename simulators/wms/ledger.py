@@ -49,6 +49,8 @@ class WmsSettings:
     pick_max_s: float = 180.0
     pickers: int = 100
     """Fulfilments that one location picks at a time; the rest wait in order of priority, then date."""
+    heeds_priority: bool = True
+    """False: the rest wait in order of arrival, express beside standard."""
     split_share: float = 0.15
     """Share of orders that leave in two shipments where they can."""
     split_gap_s: float = 60.0
@@ -218,7 +220,8 @@ class WmsLedger(Ledger):
         fulfilment = self.fulfilment(fulfilment_id)
         if fulfilment.status == "requested":
             trace = self.world.cause.traceparent
-            urgency = (fulfilment.priority, fulfilment.ship_by, fulfilment_id, trace)
+            rank = (fulfilment.priority, fulfilment.ship_by) if self.settings.heeds_priority else (0, "")
+            urgency = (*rank, fulfilment_id, trace)
             heappush(self._waiting[fulfilment.location], urgency)
             self._start_most_urgent(fulfilment.location)
 

@@ -234,6 +234,16 @@ def test_the_most_urgent_is_picked_first_when_pickers_are_few() -> None:
     assert started == ["first", "urgent", "later", "slow"]
 
 
+def test_a_warehouse_without_priorities_picks_in_order_of_arrival() -> None:
+    small = warehouse(*STOCK, pickers=1, heeds_priority=False)
+    for order_ref, priority in (("first", 5), ("slow", 9), ("urgent", 1)):
+        small.request(("1", "A", 1), order_ref=order_ref, priority=priority)
+    small.made.advance(STARTED_S + 3 * PICKED_S)
+
+    started = [effect.order_ref for effect in small.made.of_kind("picking_started")]
+    assert started == ["first", "slow", "urgent"]
+
+
 def test_a_shipment_carries_the_trace_of_its_own_request() -> None:
     small = warehouse(*STOCK, pickers=1)
     for order_ref in ("web-000001", "web-000002"):
