@@ -206,7 +206,8 @@ async def test_a_truncated_reply_has_its_status_and_less_than_it_promised() -> N
 
         def read() -> tuple[int, int, int]:
             body = json.dumps(order_body()).encode()
-            connection.request("POST", ORDERS, body, {"authorization": f"Bearer {SUT.api_key}"})
+            headers = {"authorization": f"Bearer {SUT.api_key}", "content-type": "application/json"}
+            connection.request("POST", ORDERS, body, headers)
             reply = connection.getresponse()
             promised = int(reply.headers["content-length"])
             with pytest.raises(IncompleteRead) as cut:
