@@ -295,7 +295,10 @@ class ThrottleFault(Protocol):
 
 @runtime_checkable
 class RuleFault(Protocol):
-    """Changes a decision that a ledger asks about by name."""
+    """Changes a decision that a ledger asks about by name.
+
+    A class variable ``lasting = True`` says that dice decide about a subject once, and not anew at each attempt.
+    """
 
     seam: ClassVar[Literal["rule"]]
     rule: ClassVar[str]

@@ -101,8 +101,10 @@ class Gate:
         "idle",
         "levers",
         "on_heal",
+        "on_rules",
         "open",
         "reset_standing",
+        "rules",
         "system",
     )
 
@@ -122,6 +124,10 @@ class Gate:
         """What can be done to the process behind this gate."""
         self.on_heal: list[Callable[[str], None]] = []
         """Told the id of every injection that is healed here."""
+        self.rules: frozenset[str] = frozenset()
+        """The rules about which an injection may decide just now."""
+        self.on_rules: list[Callable[[frozenset[str]], None]] = []
+        """Told of them whenever they change."""
         self.open = True
         """No fault on connections is armed: a caller that connects needs no look."""
         self.reset_standing: Callable[[], int] = lambda: 0
@@ -216,6 +222,11 @@ class Gate:
         self.open = not self._connections
         if not self._rules:
             self._asked.clear()
+        rules = frozenset(entry.fault.rule for entry in self._rules)
+        if rules != self.rules:
+            self.rules = rules
+            for told in self.on_rules:
+                told(rules)
         if throttle is not None:
             throttle.factor = prod(cut.fault.factor for cut in self._cuts)
 
@@ -485,7 +496,8 @@ class Gate:
         for entry in self._rules:
             if entry.fault.rule != rule:
                 continue
-            if not entry.trigger.acts_on_rule(self.system, rule, subject, attempt):
+            asked = 1 if getattr(entry.fault, "lasting", False) else attempt
+            if not entry.trigger.acts_on_rule(self.system, rule, subject, asked):
                 continue
             try:
                 decision = entry.fault.decision(subject, entry.context)

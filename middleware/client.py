@@ -133,7 +133,8 @@ class SystemClient:
         if response.status < 400:
             return Reply(response.status, content)
         problem = _problem(content)
-        return Reply(response.status, content, problem.code, problem.detail, retry_after_s)
+        replayed = response.headers.get("Idempotent-Replayed") == "true"
+        return Reply(response.status, content, problem.code, problem.detail, retry_after_s, replayed=replayed)
 
     async def _fetch_token(self) -> Grant:
         form = urlencode(

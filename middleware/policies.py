@@ -44,6 +44,8 @@ class Reply:
     """The problem's code where the system refused, or why there is no answer."""
     detail: str = ""
     retry_after_s: float | None = None
+    replayed: bool = False
+    """The system says that this is the answer that it gave to the same key before."""
     sent: bool = True
     """False where the request surely never left."""
 

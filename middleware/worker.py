@@ -257,6 +257,10 @@ class Worker:
         task.unclear = task.unclear or reply.unclear
         if reply.status == 409 and reply.code != "idempotency_key_in_use":
             task.generation += 1  # the key stands for this refusal now, and nothing was done
+        elif reply.replayed and reply.unclear and step.search is not None:
+            task.generation += (
+                1  # the key stands for this failure now; before a new one is used, it is looked up
+            )
         task.due_at = time.time() + self._policies.retry.wait_s(task.attempts, reply)
         return False
 

@@ -9,7 +9,7 @@ from ..simulators.kit.auth import Authenticator
 from ..simulators.kit.face import Face
 from ..simulators.kit.idempotency import IdempotencyStore, KeyMode
 from ..simulators.kit.ledger import World
-from ..simulators.registry import KINDS
+from ..simulators.registry import KINDS, rules_of
 
 LEDGER = cast("Any", None)
 """No operation is called here, so none needs the ledger behind it."""
@@ -52,6 +52,11 @@ def changing_operations(kind: str) -> frozenset[str]:
 def topics(kind: str) -> frozenset[str]:
     """What this kind of system tells the world."""
     return frozenset(KINDS[kind].topics)
+
+
+def rules(kind: str) -> frozenset[str]:
+    """What this kind of system asks injections about."""
+    return frozenset(rules_of(kind))
 
 
 def all_topics() -> frozenset[str]:

@@ -11,6 +11,7 @@ from ..chaos.fault import Fault
 from ..chaos.injection import Injection, When, Where
 from ..chaos.registry import FAULTS
 from ..chaos.schedule import misplaced, strikes_sut
+from ..simulators.registry import KINDS
 from . import catalogue
 from .errors import unknown
 from .estate_choice import SystemChoice
@@ -122,6 +123,7 @@ class ScheduleEntry(Value):
         if self.system != "*" and self.system not in systems:
             raise Wrong(("on",), unknown("system", self.system, [*systems, "*"]))
         aimed = self._aimed(systems)
+        self._check_rule({system.kind for system in aimed})
         if self.operation is not None:
             self._check_operation({system.kind for system in aimed})
         if self.build().seam == "throttle" and not any(system.throttle for system in aimed):
@@ -191,6 +193,15 @@ class ScheduleEntry(Value):
 
     def _aimed(self, systems: Mapping[str, SystemChoice]) -> list[SystemChoice]:
         return list(systems.values()) if self.system == "*" else [systems[self.system]]
+
+    def _check_rule(self, kinds: Collection[str]) -> None:
+        fault = self.build()
+        if fault.seam == "rule" and not any(fault.rule in catalogue.rules(kind) for kind in kinds):
+            ask = [kind for kind in KINDS if fault.rule in catalogue.rules(kind)]
+            raise Wrong(
+                ("on",),
+                f"{self.fault} decides what only systems of these kinds ask: {', '.join(ask)}; got {self.system!r}",
+            )
 
     def _check_operation(self, kinds: Collection[str]) -> None:
         """The name after the dot: an operation, a topic or a rule, as the fault's seam has it."""

@@ -420,6 +420,7 @@ class Estate:
         kind.declare(face, ledger)
         subscriptions.declare(face, self.dispatcher, frozenset(kind.topics), self.settings.allowed_hosts)
         door = Door(face, gate, self.writer, self.clock, service_s=settings.service_s, sleep=asyncio.sleep)
+        gate.on_rules.append(ledger.rules_changed)
         port = _listen(name, settings.port)
         gate.levers = SystemLevers(name, port, world, authenticator)
         self.dispatcher.clocks[name] = world.told
@@ -451,7 +452,11 @@ class Estate:
             raise EstateError(f"system {name!r}: {error}") from None
 
     def _wire_up(self) -> None:
-        """What systems do among themselves: the OMS learns of returns from the warehouse."""
+        """What systems do among themselves: the OMS learns of returns from the warehouse; a price or a stock may move
+        just when an order has been placed."""
+        for channel in self.of_kind("marketplace"):
+            for other in (*self.of_kind("erp"), *self.of_kind("wms")):
+                channel.ledger.on_placed.append(other.ledger.order_placed)
         for wms in self.of_kind("wms"):
             for oms in self.of_kind("oms"):
                 wms.ledger.ports.on_return_received.append(oms.ledger.return_received)

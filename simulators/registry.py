@@ -41,6 +41,48 @@ class Kind:
     effects: Mapping[str, str]
 
 
+FACE_RULES = {
+    "replay_key": "A call's Idempotency-Key has an answer: whether it is given again; about what the call is about.",
+    "keep_answer": "A call with a new Idempotency-Key: whether it fails for as long as the key holds; likewise.",
+    "read_document": "A document is read: whether it is shown as it stood a while ago; likewise.",
+    "read_list": "A list is read: whether it misses the last changes; likewise.",
+}
+"""What every face asks."""
+
+VALIDATE = "An order comes in: whether it can ever pass; about the order reference."
+TAKE = "A value is set: whether it takes; about the SKU."
+
+BATCH = "A bulk call does its items: whether this one fails, undone; about the SKU."
+
+RULES: dict[str, dict[str, str]] = {
+    "marketplace": {
+        "take_update": TAKE,
+        "batch_item": BATCH,
+        "checkout_text": "A shopper checks out: whether name and address hold unusual letters; about the order reference.",
+    },
+    "oms": {"validate_order": VALIDATE, "take_update": TAKE, "batch_item": BATCH},
+    "erp": {
+        "validate_order": VALIDATE,
+        "batch_item": BATCH,
+        "compute_total": "An order comes in: whether its total is another here; about the order reference.",
+        "post_sales_order": "An order is about to be posted: whether it is rejected; about the order reference.",
+        "posting_time": "A document is about to be posted: whether it waits or is rejected; about the order reference.",
+        "know_item": "An order is about to be posted: whether the item master has the article; about the SKU.",
+        "reprice_after_order": "An order was placed: whether a price changes now; about the order reference.",
+    },
+    "wms": {
+        "short_pick": "An order is picked: whether units are missing; about the order reference.",
+        "damage_after_order": "An order was placed: whether units get lost now; about the order reference.",
+    },
+    "payments": {},
+}
+
+
+def rules_of(kind: str) -> dict[str, str]:
+    """What systems of a kind ask injections about."""
+    return {**FACE_RULES, **RULES[kind]}
+
+
 KINDS: dict[str, Kind] = {
     "marketplace": Kind(
         "Marketplace",

@@ -1,6 +1,6 @@
 """The ERP's rules and state: a sales order is received, then posted or rejected; goods and money move when it posts."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -9,7 +9,7 @@ from ...history.clock import rfc3339
 from ...history.records import Lines
 from ..kit.collection import Collection
 from ..kit.ledger import Ledger, World
-from ..kit.money import ZERO
+from ..kit.money import ZERO, minor_unit, rounded
 from ..kit.orders import (
     Address,
     Customer,
@@ -96,6 +96,10 @@ class ErpLedger(Ledger):
         self.stock: Collection[BookStock] = Collection()
         self.prices: Collection[Price] = Collection()
         self.entries: Collection[LedgerEntry] = Collection()
+        self._held: list[tuple[str, tuple[str, ...]]] = []
+        """Postings that wait for the period to open."""
+        self._closed: dict[str, dict[str, Any]] = {}
+        """Orders that are about to be rejected because it is closed."""
 
     # What the estate sets up
 
@@ -158,6 +162,8 @@ class ErpLedger(Ledger):
     def receive(self, content: OrderContent) -> SalesOrder:
         """Book an order: it is received now and posted later. Refused for content that does not add up."""
         check_content(content)
+        self.validate(content.order_ref)
+        self._check_rounding(content)
         if self.settings.strict_references and self.orders.of_order(content.order_ref):
             raise DUPLICATE_REFERENCE.because(f"order {content.order_ref} is booked already")
         order = self._book(content)
@@ -273,15 +279,77 @@ class ErpLedger(Ledger):
     def post(self, sales_order_id: str) -> None:
         """The ERP's own step: put a received order into the books, or reject it."""
         order = self.order(sales_order_id)
+        if order.status != "received" or self._waits(order.order_ref, self.post_at_last, sales_order_id):
+            return
+        self.post_at_last(sales_order_id)
+
+    def post_at_last(self, sales_order_id: str) -> None:
+        """Its time has come."""
+        order = self.order(sales_order_id)
         if order.status != "received":
             return
-        verdict = self.world.decide("post_sales_order", order.order_ref) or {}
-        unknown = next((line.sku for line in order.lines if line.sku not in self.items), None)
-        reason = f"unknown_item {unknown}" if unknown else verdict.get("reason")
+        timing = self._closed.pop(order.order_ref, None)
+        verdict = timing or self.world.decide("post_sales_order", order.order_ref) or {}
+        reason, permanent = verdict.get("reason"), bool(verdict.get("permanent", True))
+        for line in order.lines:
+            lacking = self._lacking(line.sku)
+            if lacking is not None:
+                reason, permanent = f"unknown_item {line.sku}", lacking
+                break
         if reason:
-            self._reject(order, str(reason), permanent=bool(unknown or verdict.get("permanent", True)))
+            self._reject(order, str(reason), permanent=permanent)
             return
         self._post(order)
+
+    def _lacking(self, sku: str) -> bool | None:
+        """Whether the item master lacks an article for good; None where it has it."""
+        if sku not in self.items:
+            return True
+        decided = self.world.decide("know_item", sku)
+        return None if decided is None else bool(decided["permanent"])
+
+    def _waits(self, order_ref: str, step: Callable[..., None], *arguments: str) -> bool:
+        """Whether a posting has to wait for the next batch, or for the period to open; it is done then."""
+        timing = self.world.decide("posting_time", order_ref)
+        if timing is None:
+            return False
+        if "reason" in timing:
+            if step == self.post_at_last:
+                self._closed[order_ref] = {"reason": timing["reason"], "permanent": False}
+            return False
+        if timing["wait_s"] is None:
+            self._held.append((step.__name__, arguments))
+        else:
+            self.later(timing["wait_s"] / self.world.time_scale, step, *arguments)
+        return True
+
+    def rules_changed(self, rules: frozenset[str]) -> None:
+        """Once nothing decides about the time of posting any more, everything that was held back is posted."""
+        super().rules_changed(rules)
+        if "posting_time" not in rules:
+            held, self._held = self._held, []
+            for step, arguments in held:
+                getattr(self, step)(*arguments)
+
+    def _check_rounding(self, content: OrderContent) -> None:
+        """Refuse a total that an injection has the ERP compute otherwise."""
+        decided = self.world.decide("compute_total", content.order_ref)
+        if decided is not None:
+            own = content.total + decided["minor_units"] * minor_unit(content.currency)
+            raise AMOUNT_MISMATCH.because(
+                f"rounded line by line the order comes to {plain(own)}, the total says {plain(content.total)}",
+                expected=plain(own),
+            )
+
+    def order_placed(self, order_ref: str, lines: tuple[OrderLine, ...], currency: str) -> None:
+        """A channel has just sold; an injection may have the price list change before the order is booked."""
+        decided = self.world.decide("reprice_after_order", order_ref)
+        if decided is not None:
+            line = lines[0]
+            factor = 1 + Decimal(str(decided["percent"])) / 100
+            with self.world.acting("back-office"):
+                amount = rounded(line.unit_price * factor, currency)
+                self.set_price(line.sku, currency, amount, rfc3339(self.now()))
 
     # Invoices and credit memos
 
@@ -313,6 +381,16 @@ class ErpLedger(Ledger):
 
     def post_invoice(self, invoice_id: str) -> None:
         """The ERP's own step: revenue is booked and the goods leave the book stock."""
+        invoice = self.invoices.get(invoice_id)
+        if (
+            invoice is not None
+            and invoice.status == "received"
+            and not self._waits(invoice.order_ref, self.post_invoice_at_last, invoice_id)
+        ):
+            self._post_invoice_now(invoice, moves_stock=True)
+
+    def post_invoice_at_last(self, invoice_id: str) -> None:
+        """Its time has come."""
         invoice = self.invoices.get(invoice_id)
         if invoice is not None and invoice.status == "received":
             self._post_invoice_now(invoice, moves_stock=True)
@@ -360,6 +438,14 @@ class ErpLedger(Ledger):
 
     def post_credit_memo(self, credit_memo_id: str, sales_order_id: str) -> None:
         """The ERP's own step: that order's revenue is taken back and sellable goods return to the book stock."""
+        memo = self.credit_memos.get(credit_memo_id)
+        if memo is None or memo.status != "received":
+            return
+        if not self._waits(memo.order_ref, self.post_credit_memo_at_last, credit_memo_id, sales_order_id):
+            self.post_credit_memo_at_last(credit_memo_id, sales_order_id)
+
+    def post_credit_memo_at_last(self, credit_memo_id: str, sales_order_id: str) -> None:
+        """Its time has come."""
         memo = self.credit_memos.get(credit_memo_id)
         if memo is None or memo.status != "received":
             return

@@ -2,7 +2,7 @@
 
 from ..kit.face import Face, accepted, found
 from ..kit.orders import CONTENT_REFUSALS, INEXACT_AMOUNT, OrderContent
-from ..kit.refusal import DUPLICATE_REFERENCE, NOT_FOUND
+from ..kit.refusal import DUPLICATE_REFERENCE, NOT_FOUND, ORDER_INVALID
 from ..kit.wire import (
     BatchResult,
     IfMatch,
@@ -55,7 +55,7 @@ def declare(erp: Face, ledger: ErpLedger) -> None:
     @erp.post(
         "/v1/sales-orders",
         status=201,
-        refuses=(*CONTENT_REFUSALS, DUPLICATE_REFERENCE),
+        refuses=(*CONTENT_REFUSALS, ORDER_INVALID, DUPLICATE_REFERENCE),
         order_ref=lambda wanted: wanted.order_ref,
     )
     def create_sales_order(wanted: OrderContent) -> SalesOrder:

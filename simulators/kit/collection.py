@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from ...history.clock import rfc3339
+from .past import Past
 
 
 class Document(Protocol):
@@ -41,6 +42,7 @@ class Collection(Generic[D]):
         "_in_order",
         "_keys",
         "_latest",
+        "_past",
         "_sequence",
         "_sequences",
     )
@@ -56,6 +58,7 @@ class Collection(Generic[D]):
         self._sequences = array("q")
         self._changed_ns = array("q")
         """Every change in order, in three columns; one that a later change of the same document follows is stale."""
+        self._past: Past | None = None
         self._in_order = True
         """So are their times; not where the system's clock was put back in between."""
 
@@ -96,6 +99,13 @@ class Collection(Generic[D]):
         document.version += 1
         self._note(key, document, now_ns)
 
+    def keep_past(self, past: Past | None) -> None:
+        """From now on keep how documents stood, or no longer."""
+        self._past = past
+        if past is not None:
+            for document in self:
+                past.begin(document)
+
     def page(
         self, *, after: int = 0, since_ns: int = 0, limit: int = 100, order_ref: str | None = None
     ) -> Page[D]:
@@ -127,6 +137,8 @@ class Collection(Generic[D]):
 
     def _note(self, key: str, document: D, now_ns: int) -> None:
         document.updated_at = rfc3339(now_ns)
+        if self._past is not None:
+            self._past.note(document, now_ns)
         self._sequence += 1
         if self._changed_ns and now_ns < self._changed_ns[-1]:
             self._in_order = False

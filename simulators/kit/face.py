@@ -18,6 +18,7 @@ from fastapi import FastAPI, params
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ...chaos.fault import Call, Reply
+from ...history.clock import rfc3339
 from .auth import SCOPES, Authenticator, TokenRefused
 from .idempotency import KEY_IN_USE, KEY_INVALID, KEY_REQUIRED, KEY_REUSED, IdempotencyStore
 from .ledger import Cause, World
@@ -29,7 +30,7 @@ from .refusal import (
     Refusal,
     Refused,
 )
-from .wire import PROBLEM_TYPES, Problem, etag
+from .wire import PROBLEM_TYPES, Page, Problem, etag
 
 UNAUTHENTICATED = Refusal("unauthenticated", 401, "This call needs a valid access token.")
 FORBIDDEN = Refusal("forbidden", 403, "This token may not do that.", permanent=True)
@@ -289,12 +290,19 @@ class Face:
         if not operation.keyed:
             return self._carry_out(operation, decoded, call)[0]
         client, key = call.client or "", decoded.key
+        if key is not None and "replay_key" in self.world.rules and self.idempotency.knows(client, key):
+            decided = self.world.decide("replay_key", call.subject)
+            if decided is not None:
+                self.idempotency.forget(client, key, decided["after_s"])
         try:
             claim = self.idempotency.claim(client, key, call.method, call.path, call.body)
         except Refused as refused:
             return self._refusal(refused, "ledger")
         if claim is not None and claim.first is not None:
             return _again(operation, claim.first)
+        if claim is not None and (failed := self.world.decide("keep_answer", call.subject)) is not None:
+            claim.first = error = self._failed(operation, decoded, call, failed)
+            return error
         reply, first = self._carry_out(operation, decoded, call)
         if claim is not None and key is not None:
             if reply.committed or reply.permanent:
@@ -302,6 +310,31 @@ class Face:
             else:
                 self.idempotency.release(client, key)
         return reply
+
+    def _failed(self, operation: Operation, decoded: Decoded, call: Call, failed: Mapping[str, Any]) -> Reply:
+        """The 5xx that a key will answer with from now on, whether or not the call is carried out."""
+        carried_out = self._carry_out(operation, decoded, call)[0].committed if failed["committed"] else False
+        error = Refusal("internal_error", failed["status"], "The system failed.")
+        reply = self._refusal(error.because("the request failed on the way"), "fault")
+        return replace(reply, committed=carried_out)
+
+    def _as_read(self, document: Any, call: Call) -> Any:
+        """What a read shows: the truth, unless an injection lets it lag. Raises Refused."""
+        world = self.world
+        if isinstance(document, Page):
+            decided = world.decide("read_list", call.subject)
+            if decided is None:
+                return document
+            until = rfc3339(world.told() - round(decided["lag_s"] * 1e9))
+            items = [item for item in document.items if getattr(item, "updated_at", "") <= until]
+            return Page(items, document.next_cursor if len(items) == len(document.items) else None)
+        decided = world.decide("read_document", call.subject) if world.past is not None else None
+        if decided is None or world.past is None:
+            return document
+        stood = world.past.at(document, world.told() - round(decided["lag_s"] * 1e9))
+        if stood is None:
+            raise NOT_FOUND.because("there is no such document here yet")
+        return stood
 
     async def answer_slowly(
         self, call: Call, service_s: float, sleep: Callable[[float], Awaitable[None]]
@@ -331,6 +364,8 @@ class Face:
                 reply: Reply = operation.handler(call)
                 return reply, reply
             document = operation.handler(**decoded.arguments)
+            if world.rules and operation.scope == "read":
+                document = self._as_read(document, call)
         except Refused as refused:
             reply = self._refusal(refused, "ledger")
             return reply, reply

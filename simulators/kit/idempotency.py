@@ -78,6 +78,20 @@ class IdempotencyStore:
         claim = claims[key] = Claim(fingerprint, self._expiry_ns(now_ns))
         return claim
 
+    def forget(self, client: str, key: str, after_s: float) -> None:
+        """Forget a key whose answer is that old, to a tenth of a second."""
+        claim = self._claims.get(client, {}).get(key)
+        if (
+            claim is not None
+            and claim.expires_ns - self._lifetime_ns - 100_000_000 + after_s * 1e9 <= self._now()
+        ):
+            self.release(client, key)
+
+    def knows(self, client: str, key: str) -> bool:
+        """It has an answer to give again."""
+        claim = self._claims.get(client, {}).get(key)
+        return claim is not None and claim.first is not None
+
     def release(self, client: str, key: str) -> None:
         """Forget a claim whose work came to nothing."""
         del self._claims[client][key]

@@ -9,6 +9,9 @@ from typing import Any, ClassVar, Protocol
 
 from ...chaos.dice import Dice
 from ...history.records import Effect, Lines
+from .collection import Collection
+from .past import Past
+from .refusal import ORDER_INVALID
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,10 @@ class World:
     cause: Cause = field(default_factory=Cause)
     skew_ns: int = 0
     """How wrong the system's own clock is: what it tells is skewed, what is recorded of it is not."""
+    rules: frozenset[str] = frozenset()
+    """Rules that an injection may decide about just now."""
+    past: Past | None = None
+    """How documents stood, while a fault wants it."""
     time_scale: float = 1.0
     """Real seconds of a nominal second, for a delay that a fault names in real ones."""
 
@@ -219,6 +226,22 @@ class Ledger:
         self._steps += 1
         self._to_come[self._steps] = _ToCome(delay_s, step.__name__, arguments, self.world.cause.traceparent)
         self.world.later(delay_s, partial(self._step, self._life, self._steps))
+
+    def rules_changed(self, rules: frozenset[str]) -> None:
+        """Injections may now decide about these rules, and about no others."""
+        world = self.world
+        world.rules = rules
+        if ("read_document" in rules) != (world.past is not None):
+            world.past = Past() if "read_document" in rules else None
+            for collection in vars(self).values():
+                if isinstance(collection, Collection):
+                    collection.keep_past(world.past)
+
+    def validate(self, order_ref: str) -> None:
+        """Refuse the orders that an injection says can never pass, with ``order_invalid``."""
+        refused = self.world.decide("validate_order", order_ref)
+        if refused is not None:
+            raise ORDER_INVALID.because(f"order {order_ref}: {refused['reason']}")
 
     def snapshot(self) -> bytes:
         """Everything this ledger knows, with what it still means to do."""

@@ -39,4 +39,7 @@ PRECONDITION_REQUIRED = Refusal(
     "precondition_required", 428, "This update needs an If-Match header.", permanent=True
 )
 INVALID = Refusal("invalid_request", 422, "The request breaks a rule of this system.", permanent=True)
+ORDER_INVALID = Refusal(
+    "order_invalid", 422, "The order does not pass this system's validation.", permanent=True
+)
 STALE_VERSION = Refusal("stale_version", 409, "A newer version is known already.", permanent=True)

@@ -136,7 +136,7 @@ class MarketplaceSettings:
 class MarketplaceLedger(Ledger):
     """Orders, cancellation requests, returns and listings of one channel; the system's name is the channel's."""
 
-    outside = Ledger.outside | {"_authorise"}
+    outside = Ledger.outside | {"_authorise", "on_placed"}
 
     def __init__(
         self, channel: str, world: World, authorise: Authorise, settings: MarketplaceSettings | None = None
@@ -148,6 +148,8 @@ class MarketplaceLedger(Ledger):
         self.returns: Collection[Return] = Collection()
         self.listings: Collection[Listing] = Collection()
         self._authorise = authorise
+        self.on_placed: list[Callable[[str, tuple[OrderLine, ...], str], None]] = []
+        """Told of every new order's reference, lines and currency, inside the house; wired by the estate."""
 
     # The shoppers' side
 
@@ -202,6 +204,8 @@ class MarketplaceLedger(Ledger):
                 version=listing.availability_version,
             )
         self.event("order.placed", effect_id, _as_told(order), order_ref=order.order_ref)
+        for tell in self.on_placed:
+            tell(order.order_ref, order.lines, order.currency)
         return order
 
     def request_cancellation(self, order_ref: str, reason: str) -> CancellationRequest:
@@ -477,6 +481,8 @@ class MarketplaceLedger(Ledger):
                 f"{sku} is listed at version {listing.availability_version}, not {version}",
                 current_version=listing.availability_version,
             )
+        if listing is not None and self.world.decide("take_update", sku) is not None:
+            return replace(listing, listed=quantity, availability_version=version)
         if listing is None:
             listing = self._list(sku)
         listing.listed, listing.availability_version = quantity, version
@@ -511,6 +517,9 @@ class MarketplaceLedger(Ledger):
                 f"{sku} is listed in {currency} at version {listed.version}, not {version}",
                 current_version=listed.version,
             )
+        if listing is not None and self.world.decide("take_update", sku) is not None:
+            prices[currency] = ListedPrice(currency, amount, version, valid_from)
+            return replace(listing, prices=tuple(prices.values()))
         if listing is None:
             listing = self._list(sku)
         prices[currency] = ListedPrice(currency, amount, version, valid_from)

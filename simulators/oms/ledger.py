@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from sys import intern
 from typing import Any, Literal
 
+from ...history.clock import rfc3339
 from ...history.records import Lines
 from ..kit.collection import Collection
 from ..kit.ledger import Cause, Ledger, World
@@ -152,6 +153,7 @@ class OmsLedger(Ledger):
     def create(self, content: OrderContent) -> Order:
         """Take an order in; it is allocated a little later. Refused for content that does not add up."""
         check_content(content)
+        self.validate(content.order_ref)
         if self.settings.strict_references and self.orders.of_order(content.order_ref):
             raise DUPLICATE_REFERENCE.because(f"order {content.order_ref} is here already")
         order = self._take_in(content)
@@ -341,6 +343,9 @@ class OmsLedger(Ledger):
                 return level
         elif not SKU.fullmatch(sku):
             raise INVALID.because(f"a SKU is made of letters, digits and ._:-, at most 64; got {sku[:80]!r}")
+        if self.world.decide("take_update", sku) is not None:
+            then = rfc3339(self.now())
+            return StockLevel(sku, place, on_hand, version, then)
         level = self._set_level(intern(sku), place, on_hand, version)
         self._publish_later(level.sku)
         return level

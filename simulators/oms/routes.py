@@ -3,7 +3,7 @@
 from ..kit.face import Face
 from ..kit.fields import Reference
 from ..kit.orders import CONTENT_REFUSALS, OrderContent
-from ..kit.refusal import DUPLICATE_REFERENCE, NOT_FOUND, STALE_VERSION
+from ..kit.refusal import DUPLICATE_REFERENCE, NOT_FOUND, ORDER_INVALID, STALE_VERSION
 from ..kit.wire import BatchResult, IfMatch, Listing, OrderListing, Page, batch_of, check_if_match, page_of
 from .documents import Availability, Order, ReturnAuthorisation, StockLevel
 from .ledger import OmsLedger
@@ -42,7 +42,7 @@ def _declare_orders(oms: Face, ledger: OmsLedger) -> None:
     @oms.post(
         "/v1/orders",
         status=201,
-        refuses=(*CONTENT_REFUSALS, DUPLICATE_REFERENCE),
+        refuses=(*CONTENT_REFUSALS, ORDER_INVALID, DUPLICATE_REFERENCE),
         order_ref=lambda wanted: wanted.order_ref,
     )
     def create_order(wanted: OrderContent) -> Order:

@@ -9,7 +9,7 @@ from typing import Any
 from ...history.clock import rfc3339
 from ..kit.collection import Collection
 from ..kit.ledger import Cause, Ledger, World
-from ..kit.orders import Address, LineQuantity, OrderContent, PartLine, short
+from ..kit.orders import Address, LineQuantity, OrderContent, OrderLine, PartLine, short
 from ..kit.refusal import DUPLICATE_REFERENCE, INVALID, NOT_FOUND
 from .documents import (
     CancelledFulfilments,
@@ -352,6 +352,15 @@ class WmsLedger(Ledger):
                 f"{self.on_hand(sku, location)} units of {sku} are at {location}, not {quantity}"
             )
         return self._correct(sku, location, -quantity, "damage")
+
+    def order_placed(self, order_ref: str, lines: tuple[OrderLine, ...], currency: str) -> None:
+        """A channel has just sold; an injection may have units get lost before the order is allocated."""
+        sku = lines[0].sku
+        place = max(self.settings.locations, key=lambda location: self.on_hand(sku, location))
+        there = self.on_hand(sku, place) if self.world.rules else 0
+        decided = self.world.decide("damage_after_order", order_ref) if there > 0 else None
+        if decided is not None:
+            self.damage(sku, place, min(decided["units"], there))
 
     # Reading
 
