@@ -22,6 +22,8 @@ class UnicodeText:
     counting bytes or UTF-16 units cuts a character in two.
 
     The ledger of a channel asks the rule ``checkout_text`` about each order reference.
+
+    Example: peakproof chaos inject web unicode-text --rate 0.2 --for 60s
     """
 
     seam: ClassVar[Literal["rule"]] = "rule"

@@ -28,6 +28,10 @@ class Journal(Collection[StockMovement]):
     def __contains__(self, key: str) -> bool:
         return self.get(key) is not None
 
+    @property
+    def changes(self) -> int:
+        return len(self._movements)
+
     def get(self, key: str) -> StockMovement | None:
         return next((movement for movement in self._movements if movement.change_id == key), None)
 
