@@ -570,6 +570,7 @@ def call(
     changes: bool = True,
     subjects: list[str] | None = None,
     subject: str | None = None,
+    replayed: bool = False,
 ) -> Call:
     return Call(
         call_id="",
@@ -594,6 +595,7 @@ def call(
         refused_by=refused_by,
         error=error,
         subjects=subjects,
+        replayed=replayed,
     )
 
 

@@ -257,6 +257,15 @@ CASES = [
             "a 500 repeated under the same key",
             [call(key="k1", outcome="unknown", status=500), call(key="k1")],
         ),
+        (
+            "holds",
+            "another key after the system has said that this one answers with the old failure",
+            [
+                call(key="k1", outcome="unknown", status=500),
+                call(key="k1", outcome="unknown", status=500, replayed=True),
+                call(key="k2"),
+            ],
+        ),
         ("violated", "a new key for the repeat", [no_reply(key="k1"), call(key="k2")]),
         ("violated", "the key was forgotten", [no_reply(key="k1"), call()]),
         (

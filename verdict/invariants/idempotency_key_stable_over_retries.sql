@@ -10,7 +10,9 @@ WITH unclear AS ( -- few; only what came after them is looked at
 ), attempts AS (
     SELECT call_id, system, operation, subject, path, request_body, order_ref, at_ns, idempotency_key,
            outcome = 'unknown' OR coalesce(status >= 500, false)                              AS unclear,
-           lag(outcome = 'unknown' OR coalesce(status >= 500, false)) OVER intent             AS repeats,
+           lag((outcome = 'unknown' OR coalesce(status >= 500, false))
+               AND NOT coalesce(replayed AND status >= 500, false)) OVER intent               AS repeats,
+           -- a key that answers with its old failure can never do better: only another one can
            lag(idempotency_key) OVER intent                                                   AS key_before,
            lag(call_id) OVER intent                                                           AS call_before
     FROM   sut_calls
