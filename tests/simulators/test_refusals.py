@@ -11,6 +11,7 @@ from peakproof.verdict.invariant import HOME
 THE_ORDERS_OWN = {
     "unknown_item": "the article is new, and nobody told the system of it",
     "expired": "the payment was authorised too long ago",
+    "order_invalid": "the system's own rules refuse the order for good, however often it is asked",
     "currency_not_sold": "shoppers are told, not the middleware",
 }
 """Reasons in the data itself."""
