@@ -53,7 +53,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-err = Console(stderr=True, highlight=False)
+
+
+class _Progress(Console):
+    """What is said meanwhile. When nobody reads it any more it falls silent, and the work goes on."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+class _Result(Console):
+    """What a command is asked for: without a reader there is no point in going on."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+err = _Progress(stderr=True, highlight=False)
 
 
 class _Desk:
@@ -264,6 +281,7 @@ def run(
     """Run a scenario, or a suite of them, against a middleware and judge what happened."""
     from .scenarios.runner import Runner
 
+    _check_out(out)
     named = scenarios or []
     if suite is not None or len(named) > 1:
         _run_suite(
@@ -286,7 +304,7 @@ def run(
     wanted = wanted.with_overrides(_overrides(overrides or []))
     choice = _sut(config, middleware, wanted, from_run)
     wanted, left_out = wanted.fit_for(choice.sut)
-    sql = _files(invariants or [])
+    sql = _judged_by(invariants, objectives)
     chosen_seed = next(one for one in (seed, from_seed, 1) if one is not None)
     _check_plan(wanted, chosen_seed)
     _say(f"scenario {wanted.name}, {wanted.duration_s:g} s of workload, seed {chosen_seed}")
@@ -347,6 +365,7 @@ def _run_suite(
     if duration is not None:
         wanted = [one.with_duration(duration) for one in wanted]
     wanted = [one.with_overrides(_overrides(overrides or [])) for one in wanted]
+    sql = _judged_by(invariants, objectives)
     choice = _sut(config, middleware, wanted[0])
     chosen_seed = 1 if seed is None else seed
     for one in wanted:
@@ -360,7 +379,7 @@ def _run_suite(
             seed=chosen_seed,
             out=out,
             origin=choice.origin,
-            invariants=_files(invariants or []),
+            invariants=sql,
             objectives=objectives or [],
             on_start=lambda one: _say(
                 f"scenario {one.name}, {one.duration_s:g} s of workload, seed {chosen_seed}"
@@ -410,6 +429,7 @@ def try_(
     from .scenarios.first_contact import FirstContact, Hop
     from .scenarios.scenario import Scenario
 
+    _check_out(out)
     scenario = Scenario.load("first-contact").with_overrides(_overrides(overrides or []))
     sut = _sut(config, middleware, scenario).sut
 
@@ -439,7 +459,9 @@ def try_(
         if missing.instead:
             typer.echo(f"  instead:  {missing.instead}")
     else:
-        typer.echo(f"All {len(contact.hops)} hops seen. Next: peakproof run quiet-day")
+        typer.echo(
+            f"All {len(contact.hops)} hops seen. Next: peakproof run quiet-day (no faults yet), then: peakproof run"
+        )
     log = contact.folder / "sut.log"
     _say(
         f"recorded in {contact.folder}" + (f", the log of your middleware in {log}" if log.is_file() else "")
@@ -483,6 +505,7 @@ def up(
     from .scenarios.scenario import Scenario
     from .scenarios.up import Ready, Up
 
+    _check_out(out)
     wanted = Scenario.load(scenario or "black-friday").with_overrides(_overrides(overrides or []))
     choice = _sut_beside(config, middleware, no_sut, wanted)
     _check_plan(wanted, seed)
@@ -790,7 +813,7 @@ def judge(
     from .scenarios.reports import judge_run
 
     folder = _run_folder(run)
-    verdict = judge_run(folder, invariants=_files(invariants or []), objectives=objectives or [])
+    verdict = judge_run(folder, invariants=_judged_by(invariants, objectives), objectives=objectives or [])
     _show(verdict, folder, as_json)
     raise SystemExit(verdict.exit_code)
 
@@ -1014,8 +1037,19 @@ def _sut_beside(
 
 def _check_plan(scenario: "Scenario", seed: int) -> None:
     """Files of the user's own are read before anything is started."""
-    if scenario.workload.trace != "shipped" or scenario.workload.profile.endswith(".toml"):
+    workload = scenario.workload
+    if workload.trace != "shipped" or workload.profile.endswith(".toml") or workload.orders is not None:
         scenario.plan(seed)
+
+
+def _check_out(out: Path) -> None:
+    for folder in (out, *out.parents):
+        if folder.exists():
+            if not folder.is_dir():
+                raise UsageError(
+                    f"--out {out}: {'' if folder == out else f'{folder} '}is a file; expected a folder"
+                )
+            return
 
 
 def _overrides(given: list[str], option: str = "--set", like: str = "settle.max_s=60") -> dict[str, Any]:
@@ -1033,10 +1067,16 @@ def _overrides(given: list[str], option: str = "--set", like: str = "settle.max_
     return found
 
 
-def _files(paths: list[Path]) -> list[Path]:
+def _judged_by(invariants: list[Path] | None, objectives: list[str] | None) -> list[Path]:
+    """The user's own invariants; they and the objectives are read before anything is started."""
+    paths = invariants or []
     for path in paths:
         if not path.is_file():
             raise UsageError(f"--invariants {path}: no such file; expected a .sql file")
+    if paths or objectives:
+        from .verdict.judge import check_wishes
+
+        check_wishes(paths, objectives or [])
     return paths
 
 
@@ -1089,7 +1129,7 @@ def _say(text: str) -> None:
 
 def _stdout() -> Console:
     """On a terminal as wide as it is; in a file wide enough that no line is cut."""
-    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=140)
+    return _Result(highlight=False) if sys.stdout.isatty() else _Result(highlight=False, width=140)
 
 
 def _show(verdict: "Verdict", folder: Path, as_json: bool) -> None:

@@ -58,6 +58,10 @@ if TYPE_CHECKING:
 LIBRARY = files(__package__).joinpath("library")
 
 
+LONGEST_S = 7 * 86_400
+"""No phase of a run takes longer than a week."""
+
+
 class Workload(Value):
     """What shoppers and the back office do."""
 
@@ -116,9 +120,9 @@ class Workload(Value):
 class Settle(Value):
     """When a run counts as over."""
 
-    quiet_s: SomeSeconds = 2.0
+    quiet_s: Annotated[SomeSeconds, Field(le=LONGEST_S)] = 2.0
     """So long without a state-changing call or an effect."""
-    max_s: SomeSeconds = 30.0
+    max_s: Annotated[SomeSeconds, Field(le=LONGEST_S)] = 30.0
     """The deadline."""
 
     @model_validator(mode="after")
@@ -146,9 +150,9 @@ class Scenario(Value):
     title: str = ""
     description: str = ""
     flows: Annotated[tuple[str, ...], Field(min_length=1)] = FULL
-    duration_s: SomeSeconds = 45.0
-    """Real seconds of the workload."""
-    warm_up_s: Seconds = 0.5
+    duration_s: Annotated[SomeSeconds, Field(le=LONGEST_S)] = 45.0
+    """Real seconds of the workload, at most a week."""
+    warm_up_s: Annotated[Seconds, Field(le=LONGEST_S)] = 0.5
     time_scale: Annotated[Number, Field(gt=0)] = 0.01
     """Real seconds of a nominal second: shortens all that the estate itself waits for."""
     estate: EstateChoice = Field(default_factory=EstateChoice)
@@ -333,6 +337,11 @@ class Scenario(Value):
         trace = self._trace(seed)
         volume = workload.volume
         if workload.orders is not None:
+            if workload.orders > (most := int(len(trace.orders) * max(1.0, volume))):
+                raise ScenarioError(
+                    f"workload.orders: must be at most {most}, for the trace has no more, got {workload.orders}; "
+                    "workload.volume=2 places them twice"
+                )
             volume = min(volume, workload.orders / len(trace.orders))
         profile = workload.profile
         try:

@@ -1,12 +1,13 @@
 """The command as its user meets it: what goes where, with which exit code, and one line for every mistake."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -97,12 +98,25 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> type[FakeRunner]:
         (["run", "--set", "schedule.erp-outage.on=er"], "schedule.erp-outage.on: unknown system 'er'"),
         (["run", "--duration", "0"], "--duration: duration_s: must be above 0"),
         (["run", "--duration", "nan"], "--duration: duration_s: must be"),
+        (["run", "--duration", "1e300"], "--duration: duration_s: must be at most 604800, got 1e+300"),
+        (["run", "--suite", "standard", "--duration", "604801"], "must be at most 604800, got 604801.0"),
+        (
+            ["run", "--set", "workload.orders=100000000"],
+            "workload.orders: must be at most 137, for the trace has no more, got 100000000; workload.volume=2",
+        ),
+        (["run", "quiet-day", "--out", "a-file"], "--out a-file: is a file; expected a folder"),
+        (["run", "--suite", "standard", "--out", "a-file/runs"], "--out a-file/runs: a-file is a file"),
+        (["try", "--out", "a-file"], "--out a-file: is a file; expected a folder"),
+        (["up", "--out", "a-file"], "--out a-file: is a file; expected a folder"),
         (
             ["run", "black-friday", "--from", "runs/x"],
             "scenario 'black-friday' and --from runs/x exclude each other",
         ),
         (["run", "--from", "runs/x"], "there is no run 'runs/x'"),
         (["run", "--invariants", "mine.sql"], "--invariants mine.sql: no such file"),
+        (["run", "--objective", "latency <= 5"], "there is no key figure 'latency'; nearest: "),
+        (["run", "--objective", "duplicate_rate = 0"], "cannot be read; expected e.g."),
+        (["run", "--suite", "standard", "--objective", "latency <= 5"], "there is no key figure 'latency'"),
         (["judge", "runs/x"], "there is no run 'runs/x'"),
         (["judge", "."], ". is no run: it has no folder 'history'"),
         (["report", "runs/x"], "there is no run 'runs/x'"),
@@ -125,6 +139,7 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> type[FakeRunner]:
     ],
 )
 def test_a_mistake_is_one_line_on_stderr_and_exit_code_2(arguments: list[str], said: str) -> None:
+    Path("a-file").touch()
     result = peakproof(*arguments)
     assert result.exit_code == 2
     assert result.stdout == ""
@@ -202,6 +217,26 @@ def test_a_damaged_run_json_is_named(tmp_path: Path) -> None:
         assert "run.json is damaged" in result.stderr
 
 
+@pytest.mark.parametrize("how_many", [["quiet-day"], ["--suite", "standard"]], ids=["one", "a suite"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"-- claim: every order is booked\nSELECT 1", "mine.sql: the header has no '-- flow:' line"),
+        (b"-- claim: caf\xe9\nSELECT 1", "mine.sql:1: byte 0xe9 is not UTF-8; save the file as UTF-8"),
+    ],
+    ids=["header", "latin-1"],
+)
+def test_an_invariant_that_cannot_be_read_is_named_before_anything_starts(
+    runner: type[FakeRunner], tmp_path: Path, content: bytes, said: str, how_many: list[str]
+) -> None:
+    (tmp_path / "mine.sql").write_bytes(content)
+    result = peakproof("run", *how_many, "--invariants", "mine.sql")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith(f"error: {said}")
+    assert runner.made == []
+    assert not Path("runs").exists()
+
+
 # Running
 
 
@@ -237,6 +272,44 @@ def test_progress_is_a_line_a_phase_on_stderr(runner: type[FakeRunner]) -> None:
         "    1 s  workload: 3 of 137 orders, 4 pending; faults: erp-outage",
         "    2 s  settle: 5 of 137 orders, 0 pending",
     ]
+
+
+@pytest.fixture
+def closed_pipe() -> Iterator[TextIO]:
+    """Something to write to that nobody reads any more."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "w") as file:
+        yield file
+
+
+def test_progress_that_nobody_reads_any_more_falls_silent(closed_pipe: TextIO) -> None:
+    progress = cli._Progress(file=closed_pipe)
+    progress.print("1 s  workload")
+    progress.print("2 s  workload")
+    assert progress.quiet
+
+
+def test_a_run_goes_on_and_is_judged_when_nobody_reads_its_progress(
+    runner: type[FakeRunner], closed_pipe: TextIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "err", cli._Progress(file=closed_pipe))
+    result = peakproof("run")
+    assert "INCONCLUSIVE" in result.stdout
+    assert (tmp_path / "runs" / "one" / "verdict.json").is_file()
+
+
+def test_a_result_that_nobody_reads_is_exit_code_3(
+    closed_pipe: TextIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @cli.guarded
+    def show() -> None:
+        cli._stdout().print("PASS")
+
+    monkeypatch.setattr(sys, "stdout", closed_pipe)
+    with pytest.raises(SystemExit) as left:
+        show()
+    assert left.value.code == 3
 
 
 def test_options_reach_the_run(runner: type[FakeRunner]) -> None:

@@ -11,8 +11,16 @@ _LINE = re.compile(r"--\s*([a-z_]+):\s*(.*\S)\s*$")
 
 
 def read_header(path: Path, required: Sequence[str]) -> tuple[dict[str, str], str]:
-    """The header's keys and the whole SQL text of a file. HeaderError where a required key is missing."""
-    text = path.read_text("utf-8")
+    """The header's keys and the whole SQL text of a file. HeaderError where a required key is missing, or no text is."""
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise HeaderError(
+            f"{path}:{line}: byte {error.object[error.start]:#04x} is not UTF-8; save the file as UTF-8"
+        ) from None
+    except OSError as error:
+        raise HeaderError(f"{path}: cannot be read: {error.strerror}") from None
     header: dict[str, str] = {}
     for line in text.splitlines():
         if not line.startswith("--"):

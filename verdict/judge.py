@@ -70,6 +70,14 @@ def judge_history(history: History, *, extra: Iterable[Path] = (), objectives: I
     )
 
 
+def check_wishes(extra: Iterable[Path] = (), objectives: Iterable[str] = ()) -> None:
+    """VerdictError for a header or an objective that ``judge`` could not read, before there is anything to judge."""
+    invariant.catalogue(extra)
+    names = [name for one in kpi.catalogue() for name in one.names]
+    for text in objectives:
+        Objective.of_text(text).check_name(names)
+
+
 def write_verdict(verdict: Verdict, run_folder: Path) -> Path:
     """Write ``verdict.json`` into a run's folder, whole or not at all; returns its path."""
     path = run_folder / "verdict.json"

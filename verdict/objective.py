@@ -40,15 +40,20 @@ class Objective:
             f"objective {text!r} cannot be read; expected e.g. 'order_sync_latency_p95 <= 5'"
         )
 
-    def check(self, kpis: Iterable[KpiValue]) -> ObjectiveResult:
-        """Compare. ObjectiveError where no key figure has that name."""
-        by_name = {kpi.name: kpi for kpi in kpis}
-        kpi = by_name.get(self.kpi)
-        if kpi is None:
-            near = ", ".join(get_close_matches(self.kpi, by_name, n=3)) or ", ".join(sorted(by_name))
+    def check_name(self, names: Iterable[str]) -> None:
+        """ObjectiveError where no key figure has that name."""
+        known = sorted(names)
+        if self.kpi not in known:
+            near = ", ".join(get_close_matches(self.kpi, known, n=3)) or ", ".join(known)
             raise ObjectiveError(
                 f"objective {str(self)!r}: there is no key figure {self.kpi!r}; nearest: {near}"
             )
+
+    def check(self, kpis: Iterable[KpiValue]) -> ObjectiveResult:
+        """Compare. ObjectiveError where no key figure has that name."""
+        by_name = {kpi.name: kpi for kpi in kpis}
+        self.check_name(by_name)
+        kpi = by_name[self.kpi]
         met = None if kpi.value is None else _COMPARE[self.sign](kpi.value, self.threshold)
         return ObjectiveResult(str(self), self.kpi, kpi.value, met)
 
