@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ..simulators.kit.auth import shopper_of
+from ..verdict.render.wording import counted
 from .config import SutConfig
 from .errors import UsageError
 from .runner import Progress, Runner
@@ -399,15 +401,22 @@ class Trail:
             rejected = self.order.seen.get("sales_order_rejected") or self.order.seen.get("order_unfillable")
             return f"{rejected['kind']}: {rejected.get('cause')}" if rejected else None
         name = self._system_of(step).get("name")
-        calls = [row for row in self.calls if row["system"] == name and row["operation"] != "issue_token"]
+        calls = [
+            row
+            for row in self.calls
+            if row["system"] == name
+            and row["operation"] != "issue_token"
+            and row.get("client") != shopper_of(row["system"])
+        ]
         own = [row for row in calls if row["operation"] == step.operation]
         if not calls:
-            return f"{name} was not called at all"
+            return f"your middleware never called {name}"
         last = (own or calls)[-1]
         answer = f"{last.get('status') or 'no reply'} {last.get('error') or ''}".strip()
         what = f"{last['method']} {last['path']} → {answer}"
         detail = self._detail(last.get("response_body")) if last.get("error") else None
-        return f"{'' if own else f'{name} was called {len(calls)} times, last: '}{what}{f': {detail}' if detail else ''}"
+        others = f"your middleware called {name} {counted(len(calls), 'time')}, last: "
+        return f"{'' if own else others}{what}{f': {detail}' if detail else ''}"
 
     def _system_of(self, step: Step) -> dict[str, str]:
         try:

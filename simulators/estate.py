@@ -22,7 +22,7 @@ from ..history.records import Effect, FaultMark
 from ..history.writer import HistoryWriter
 from .erp.ledger import ErpLedger
 from .kit import subscriptions
-from .kit.auth import Authenticator, Client
+from .kit.auth import Authenticator, Client, shopper_of
 from .kit.connection import WireProtocol
 from .kit.door import Door
 from .kit.events import SOON_S, DeliverySettings, Dispatcher
@@ -394,7 +394,7 @@ class Estate:
         sut = Client.new(f"sut-{name}", "read", "write")
         if (key := self.settings.sut_key) is not None:
             sut = replace(sut, client_secret=key, api_key=key)
-        shopper = Client.new(f"shopper-{name}", "read", "shop")
+        shopper = Client.new(shopper_of(name), "read", "shop")
         gate = Gate(
             name,
             settings.throttle,

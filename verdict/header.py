@@ -15,9 +15,9 @@ def read_header(path: Path, required: Sequence[str]) -> tuple[dict[str, str], st
     try:
         text = path.read_text("utf-8")
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
+        at = error.object.count(b"\n", 0, error.start) + 1
         raise HeaderError(
-            f"{path}:{line}: byte {error.object[error.start]:#04x} is not UTF-8; save the file as UTF-8"
+            f"{path}:{at}: byte {error.object[error.start]:#04x} is not UTF-8; save the file as UTF-8"
         ) from None
     except OSError as error:
         raise HeaderError(f"{path}: cannot be read: {error.strerror}") from None

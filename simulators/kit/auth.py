@@ -30,6 +30,11 @@ class Client:
         )
 
 
+def shopper_of(system: str) -> str:
+    """The client id under which the estate itself shops at a system."""
+    return f"shopper-{system}"
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """An access token as it was given out."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -373,7 +374,7 @@ class Dispatcher:
             self.waiting -= 1
             return
         wait_s = ladder_s[attempt.number] * self._time_scale
-        if retry_after is not None and status in (429, 502, 503, 504):
+        if retry_after is not None and status is not None and status >= 400:
             wait_s = max(wait_s, _seconds(retry_after))
         again = replace(attempt, number=attempt.number + 1)
         if wait_s > SOON_S:
@@ -452,13 +453,19 @@ def _mangled(signature: str) -> str:
 
 
 def _seconds(retry_after: str) -> float:
-    """``Retry-After`` as seconds or as an HTTP date; nonsense counts as nothing."""
+    """``Retry-After`` as seconds or as an HTTP date: at most a day, as the ladder has it; nonsense counts as nothing."""
     try:
-        return max(0.0, float(retry_after))
+        seconds = float(retry_after)
     except ValueError:
         pass
+    else:
+        return _sensible(seconds) if isfinite(seconds) else 0.0
     try:
         wait: timedelta = parsedate_to_datetime(retry_after) - datetime.now(UTC)
     except (TypeError, ValueError):
         return 0.0
-    return max(0.0, wait.total_seconds())
+    return _sensible(wait.total_seconds())
+
+
+def _sensible(seconds: float) -> float:
+    return min(max(0.0, seconds), max(LADDER_S))

@@ -182,13 +182,24 @@ def test_other_calls_of_that_system_are_a_hint(tmp_path: Path) -> None:
     found = trail(tmp_path, effects=[PLACED], calls=[wrong])
     assert (
         found.instead(step("sales_order_received"))
-        == "erp was called 1 times, last: POST /orders → 404 no_such_path"
+        == "your middleware called erp 1 time, last: POST /orders → 404 no_such_path"
     )
 
 
 def test_silence_is_said_too(tmp_path: Path) -> None:
     found = trail(tmp_path, effects=[PLACED], calls=[call("erp", "issue_token")])
-    assert found.instead(step("sales_order_received")) == "erp was not called at all"
+    assert found.instead(step("sales_order_received")) == "your middleware never called erp"
+
+
+def test_what_the_shopper_calls_is_not_laid_at_the_middlewares_door(tmp_path: Path) -> None:
+    bought = call("web", "checkout", path="/v1/checkouts", client="shopper-web")
+    found = trail(tmp_path, effects=[PLACED], calls=[bought, bought])
+    assert found.instead(step("order_acknowledged")) == "your middleware never called web"
+    nameless = call("web", "get_order", status=401, error="unauthenticated", path="/v1/orders/web-000001")
+    found = trail(tmp_path, calls=[nameless])
+    assert found.instead(step("order_acknowledged")) == (
+        "your middleware called web 1 time, last: POST /v1/orders/web-000001 → 401 unauthenticated"
+    )
 
 
 def test_a_refused_webhook_is_said_with_its_status(tmp_path: Path) -> None:

@@ -21,7 +21,12 @@ from peakproof.chaos.injection import Injection, Trigger
 from peakproof.history.clock import Clock
 from peakproof.history.records import Delivery
 from peakproof.simulators.kit import subscriptions
-from peakproof.simulators.kit.events import DeliverySettings, Dispatcher, _seconds, new_secret
+from peakproof.simulators.kit.events import (
+    DeliverySettings,
+    Dispatcher,
+    _seconds,
+    new_secret,
+)
 from peakproof.simulators.kit.ledger import Event
 
 from .doors import AskedErp, asked_erp
@@ -320,12 +325,13 @@ async def test_retry_after_is_waited_for() -> None:
     assert worked.at_ns - refused.replied_ns >= 200_000_000
 
 
-async def test_retry_after_means_nothing_on_another_status() -> None:
-    async with post(first(400, Retry_After="3600")) as sent:
+@pytest.mark.parametrize(("status", "attempts"), [(302, 2), (400, 1), (429, 1), (500, 1)])
+async def test_retry_after_is_honoured_on_every_error_and_on_nothing_else(status: int, attempts: int) -> None:
+    async with post(first(status, Retry_After="3600")) as sent:
         sent.subscribe()
         sent.emit()
         await sent.settled()
-    assert len(sent.got) == 2
+    assert len(sent.got) == attempts
 
 
 async def test_a_retry_that_is_far_off_is_not_waited_for() -> None:
@@ -337,7 +343,20 @@ async def test_a_retry_that_is_far_off_is_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("retry_after", "seconds"), [("7", 7.0), ("0.5", 0.5), ("-3", 0.0), ("soon", 0.0), ("", 0.0)]
+    ("retry_after", "seconds"),
+    [
+        ("7", 7.0),
+        ("0.5", 0.5),
+        ("-3", 0.0),
+        ("soon", 0.0),
+        ("", 0.0),
+        ("inf", 0.0),
+        ("1e400", 0.0),
+        ("nan", 0.0),
+        ("99999999999999999999", 86_400.0),
+        ("Fri, 26 Nov 2500 12:00:00 GMT", 86_400.0),
+        ("Fri, 26 Nov 99999 12:00:00 GMT", 0.0),
+    ],
 )
 def test_retry_after_in_seconds(retry_after: str, seconds: float) -> None:
     assert _seconds(retry_after) == seconds
