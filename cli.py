@@ -564,10 +564,11 @@ def _offer_systems(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in completion.systems(_out_of(ctx)) if name.startswith(incomplete)]
 
 
-def _offer_faults(incomplete: str) -> list[tuple[str, str]]:
+def _offer_faults(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     from .scenarios.control import completion
 
-    return [entry for entry in completion.faults() if entry[0].startswith(incomplete)]
+    system, _ = _named_before(ctx)
+    return [entry for entry in completion.faults(system) if entry[0].startswith(incomplete)]
 
 
 def _offer_operations(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -630,7 +631,9 @@ def chaos_inject(
     system: Annotated[
         str,
         typer.Argument(
-            metavar="SYSTEM", help="A system of the estate, or '*' for all.", autocompletion=_offer_systems
+            metavar="SYSTEM",
+            help="A system of the estate, '*' for all, or 'sut', your middleware.",
+            autocompletion=_offer_systems,
         ),
     ],
     fault: Annotated[

@@ -192,7 +192,7 @@ class Gate:
     def heal(self, trigger: Trigger) -> None:
         """Let an injection act no more; calls that it already holds go their way. Unknown ones are ignored."""
         fault = trigger.injection.fault
-        if fault.seam == "process":
+        if fault.seam == "process" and trigger.fired:
             self._pull(trigger, fault.heal)
         self._connections = _without(self._connections, trigger)
         self._hiding = _without(self._hiding, trigger)

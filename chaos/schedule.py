@@ -109,6 +109,15 @@ class Schedule:
             )
         self._arm(self._put(injection, by_hand=True), now_s)
 
+    def check(self, injection: Injection) -> None:
+        """ChaosError where ``add`` would refuse its place here."""
+        _targets(injection, self._gates)
+
+    @property
+    def strikes_sut(self) -> bool:
+        """The system under test is a place here: it was started by us."""
+        return SUT in self._gates
+
     def heal(self, injection_id: str) -> None:
         """Heal one for good, or call it off before its window; one that is healed stays so. ChaosError if unknown."""
         entry = self._entries.get(injection_id)
@@ -238,12 +247,12 @@ class Schedule:
         )
 
 
-def strikes_sut(fault: Fault) -> bool:
+def strikes_sut(fault: Fault | type[Fault]) -> bool:
     """It is a fault of the system under test itself."""
     return fault.seam == "process" and fault.target == "sut"
 
 
-def misplaced(fault: Fault, system: str) -> str | None:
+def misplaced(fault: Fault | type[Fault], system: str) -> str | None:
     """Why this fault cannot be there, in words: the system under test and the estate's systems have faults of their own."""
     if strikes_sut(fault) and system != SUT:
         return f"it strikes the system under test itself; write {SUT!r}, got {system!r}"

@@ -58,6 +58,8 @@ class Sut:
         self._watcher: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self._down = False
+        self._held_down = False
+        """It is killed, and not to be started yet."""
         self._struck: asyncio.subprocess.Process | None = None
         """Whose end was a fault's doing."""
         self._coming_back: asyncio.Task[None] | None = None
@@ -150,11 +152,12 @@ class Sut:
     def kill(self) -> None:
         """SIGKILL to its whole group; it stays down until ``start_again``."""
         if self._process is not None:
-            self._down, self._struck = True, self._process
+            self._down, self._held_down, self._struck = True, True, self._process
             _kill_group(self._process.pid)
 
     def start_again(self) -> None:
         """With the same command, environment, port and folder; it gets ready in the background."""
+        self._held_down = False
         if self._down:
             self._come_back(graceful=False)
 
@@ -182,16 +185,25 @@ class Sut:
             self._coming_back = asyncio.get_running_loop().create_task(self._revive(graceful=graceful))
 
     async def _revive(self, *, graceful: bool) -> None:
-        """Wait for the old process's end, and start it anew; where that fails, it has died after all."""
-        if self._process is not None:
-            await (self._end_group(self._process) if graceful else self._process.wait())
+        """Wait for the old process's end, and start it anew; where that fails, it has died after all.
+
+        One that is killed while it comes back stays down until it may be started again.
+        """
+        assert self._process is not None, "only what was started can come back"
+        await (self._end_group(self._process) if graceful else self._process.wait())
         try:
-            await self._spawn()
-            await self._until_ready()
+            while not self._held_down:
+                await self._spawn()
+                if self._held_down:
+                    self.kill()
+                if await self._until_ready():
+                    self._down = False
+                    return
+                await self._process.wait()
         except SutFailed as failure:
             self._lost = failure
             self._ended.set()
-        self._down = False
+            self._down = False
 
     # What it is asked
 
@@ -288,7 +300,8 @@ class Sut:
             if process.returncode is not None and process is not self._struck:
                 self._ended.set()
 
-    async def _until_ready(self) -> None:
+    async def _until_ready(self) -> bool:
+        """False where a fault kills it meanwhile."""
         url = absolute(self.config.ready, self.base_url)
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + self.config.ready_timeout_s
@@ -296,9 +309,11 @@ class Sut:
         while loop.time() < deadline_s:
             if not self.alive:
                 raise self.death()
+            if self._process is not None and self._process is self._struck:
+                return False
             last = await self._knock(url, deadline_s - loop.time())
             if last == "":
-                return
+                return True
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), POLL_S)
         raise self._failure(

@@ -7,22 +7,36 @@ from .sut import Sut
 
 
 class SutLevers:
-    """As ``chaos.fault.Levers``; each acts at once, and whatever takes its time goes on in the background."""
+    """As ``chaos.fault.Levers``; each acts at once, and whatever takes its time goes on in the background.
+
+    Of faults that overlap, the last one to heal brings it back: it is down as long as one keeps it killed, and stands
+    still as long as one keeps it paused, unless it is started anew meanwhile.
+    """
 
     def __init__(self, sut: Sut) -> None:
         self._sut = sut
+        self._kills = 0
+        self._pauses = 0
 
     def kill(self) -> None:
         self._struck("killed").kill()
+        self._kills += 1
 
     def start(self) -> None:
-        self._struck("started").start_again()
+        sut = self._struck("started")
+        self._kills -= 1
+        if not self._kills:
+            sut.start_again()
 
     def pause(self) -> None:
         self._struck("paused").pause()
+        self._pauses += 1
 
     def go_on(self) -> None:
-        self._struck("continued").go_on()
+        sut = self._struck("continued")
+        self._pauses -= 1
+        if not self._pauses:
+            sut.go_on()
 
     def restart(self) -> None:
         self._struck("restarted").restart()

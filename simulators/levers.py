@@ -86,19 +86,26 @@ class Port:
 
 
 class SystemLevers:
-    """As ``chaos.fault.Levers``; a simulator lives in peakproof's own process, so that cannot be killed or paused."""
+    """As ``chaos.fault.Levers``; a simulator lives in peakproof's own process, so that cannot be killed or paused.
+
+    Of faults that overlap, the last one to heal opens the port again.
+    """
 
     def __init__(self, system: str, port: Port, world: World, authenticator: Authenticator) -> None:
         self._system = system
         self._port = port
         self._world = world
         self._authenticator = authenticator
+        self._closings = 0
 
     def stop_listening(self) -> None:
         self._port.shut()
+        self._closings += 1
 
     def listen_again(self) -> None:
-        self._port.open()
+        self._closings -= 1
+        if not self._closings:
+            self._port.open()
 
     def skew_clock(self, seconds: float) -> None:
         self._world.skew_ns = round(seconds * 1e9)

@@ -71,7 +71,9 @@ class Control:
         await self._port.open()
         self._traffic.start()
         kinds = {name: system.kind for name, system in self._estate.systems.items()}
-        beacon.light(self._folder, self._port.url, self._port.token, kinds)
+        beacon.light(
+            self._folder, self._port.url, self._port.token, kinds, strikes_sut=self._schedule.strikes_sut
+        )
 
     async def close(self) -> None:
         beacon.put_out(self._folder)
@@ -102,9 +104,10 @@ class Control:
         @app.post("/v1/injections", status_code=201)
         async def inject(request: Request, dry_run: bool = False) -> dict[str, Any]:
             injection = self._injection(await read_object(request))
-            if dry_run:
-                return await self._rehearse(injection)
             try:
+                self._schedule.check(injection)
+                if dry_run:
+                    return await self._rehearse(injection)
                 self._schedule.add(injection, self._now_s())
             except ChaosError as error:
                 raise ControlRefused(409, "cannot_be_injected", str(error)) from None

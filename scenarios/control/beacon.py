@@ -23,6 +23,8 @@ class Beacon:
     token: str
     systems: Mapping[str, str]
     """Name and kind."""
+    strikes_sut: bool = False
+    """The system under test was started by it, and can be killed, paused and restarted."""
 
     @property
     def is_alive(self) -> bool:
@@ -41,7 +43,9 @@ class Beacon:
         return f"{self.folder} is not running any more: its process {self.pid} is gone; {START_ONE}"
 
 
-def light(folder: Path, url: str, token: str, systems: Mapping[str, str]) -> None:
+def light(
+    folder: Path, url: str, token: str, systems: Mapping[str, str], *, strikes_sut: bool = False
+) -> None:
     """Say where this process listens; only its own user can read it."""
     document = {
         "schema": SCHEMA,
@@ -50,6 +54,7 @@ def light(folder: Path, url: str, token: str, systems: Mapping[str, str]) -> Non
         "url": url,
         "token": token,
         "systems": dict(systems),
+        "strikes_sut": strikes_sut,
     }
     partial = folder / f"{FILE}.partial"
     partial.unlink(missing_ok=True)
@@ -114,6 +119,7 @@ def _read(path: Path) -> Beacon | None:
             str(document["url"]),
             str(document["token"]),
             {str(name): str(kind) for name, kind in document["systems"].items()},
+            bool(document.get("strikes_sut")),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -1,21 +1,30 @@
-"""What the tab key offers: systems of the running estate, else the usual ones; faults; operations, topics and rules."""
+"""What the tab key offers: systems of the running estate, else the usual ones; faults; operations, topics and rules.
+
+The system under test is offered as ``sut`` where a fault can strike it; and nothing but faults of processes there.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
 
+from ...chaos.schedule import SUT, misplaced
 from . import beacon
 
 
 def systems(out: Path) -> list[str]:
-    """Names of systems, and ``*``."""
-    return [*_kinds(out), "*"]
+    """Names of systems, ``sut`` and ``*``."""
+    found = beacon.running(out)
+    return [*_kinds(out), *([SUT] if found is None or found.strikes_sut else []), "*"]
 
 
-def faults() -> list[tuple[str, str]]:
-    """Every fault with its sentence."""
+def faults(system: str | None = None) -> list[tuple[str, str]]:
+    """Every fault that can be there, with its sentence."""
     from ...chaos.registry import FAULTS
 
-    return [(entry.name, entry.summary) for entry in FAULTS.entries()]
+    return [
+        (entry.name, entry.summary)
+        for entry in FAULTS.entries()
+        if system is None or misplaced(FAULTS.type_of(entry.name), system) is None
+    ]
 
 
 def operations(out: Path, system: str | None, fault: str | None) -> list[str]:

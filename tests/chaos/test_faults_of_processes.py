@@ -180,10 +180,11 @@ async def test_a_closed_port_resets_who_is_there_refuses_who_comes_and_is_back_a
         assert (await erp.ask("GET", "/v1/items"))[0] == 200
         assert estate.systems["erp"].url.endswith(f":{port}")
 
-        again = struck(estate, "erp", Refused())
+        again, beside = struck(estate, "erp", Refused()), struck(estate, "erp", Refused())
+        estate.gates["erp"].heal(again)
         with pytest.raises(aiohttp.ClientConnectorError):
             await erp.ask("GET", "/v1/items")
-        estate.gates["erp"].heal(again)
+        estate.gates["erp"].heal(beside)
         assert (await erp.ask("GET", "/v1/items"))[0] == 200
 
 

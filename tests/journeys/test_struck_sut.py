@@ -130,6 +130,27 @@ async def test_one_that_is_restarted_ends_in_its_own_way_first(tmp_path: Path) -
     assert one.tail() == ["begins", "ends politely", "begins", "ends politely"]
 
 
+async def test_of_kills_that_overlap_the_last_to_heal_brings_it_back_and_one_while_it_comes_back_is_no_end(
+    tmp_path: Path,
+) -> None:
+    async with sut(tmp_path) as one:
+        before, fault, levers = one.process_id, SutKill(), SutLevers(one)
+        fault.strike(levers)
+        fault.strike(levers)
+        fault.heal(levers)
+        await asyncio.sleep(0.05)
+        assert one.process_id == before, "one fault still keeps it down"
+        fault.heal(levers)
+        while one.process_id == before:
+            await asyncio.sleep(0.001)
+        between = one.process_id
+        fault.strike(levers)
+        fault.heal(levers)
+        await until_back(one)
+        assert one.alive
+        assert await answered_by(one) == one.process_id != between
+
+
 async def test_one_that_does_not_come_back_has_died_and_the_reason_is_told(tmp_path: Path) -> None:
     async with sut(tmp_path, "once") as one:
         fault, levers = SutKill(), SutLevers(one)

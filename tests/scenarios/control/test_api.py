@@ -99,6 +99,16 @@ async def test_status_says_where_the_run_is(desk: Desk, tmp_path: Path) -> None:
     assert (fault["id"], fault["state"], fault["by_hand"]) == ("wms-slow", "waiting", False)
 
 
+@pytest.mark.parametrize("dry", ["", "?dry_run=true"])
+async def test_a_system_under_test_that_was_not_started_here_cannot_be_struck(desk: Desk, dry: str) -> None:
+    code, problem = await desk("POST", f"/v1/injections{dry}", {"fault": "sut-kill", "on": "sut"})
+    assert code == 409
+    assert problem["detail"] == (
+        "injection 'sut-sut-kill-1': sut-kill strikes the process of the system under test, "
+        "and there is none here that was started by peakproof"
+    )
+
+
 async def test_a_fault_is_injected_at_once_under_an_id_of_its_own(desk: Desk) -> None:
     code, answer = await desk("POST", "/v1/injections", {"fault": "outage", "on": "erp", "for": 60})
     assert code == 201

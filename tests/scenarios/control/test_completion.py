@@ -29,6 +29,9 @@ def offered(line: str) -> list[str]:
     ("line", "words"),
     [
         ("peakproof chaos inject b", ["bazaar"]),
+        ("peakproof chaos inject s", ["sut"]),
+        ("peakproof chaos inject sut ", ["sut-kill", "sut-pause", "sut-restart"]),
+        ("peakproof chaos inject erp sut", []),
         ("peakproof chaos inject erp outa", ["outage"]),
         ("peakproof chaos inject erp outage --on create_s", None),
         ("peakproof chaos inject erp drop-delivery --on inv", ["invoice.posted"]),
@@ -37,7 +40,11 @@ def offered(line: str) -> list[str]:
     ],
 )
 def test_systems_faults_operations_and_settings_are_offered(line: str, words: list[str] | None) -> None:
-    expected = words or ["create_sales_order", "create_stock_adjustment", "create_stock_adjustment_batch"]
+    expected = (
+        words
+        if words is not None
+        else ["create_sales_order", "create_stock_adjustment", "create_stock_adjustment_batch"]
+    )
     assert offered(line) == expected
 
 
@@ -47,6 +54,9 @@ def test_the_systems_of_the_running_estate_go_before_the_usual_ones() -> None:
     folder.mkdir(parents=True)
     beacon.light(folder, "http://127.0.0.1:1", "secret", {"shop": "marketplace", "erp": "erp"})
     assert completion.systems(Path("runs")) == ["shop", "erp", "*"]
+    beacon.light(folder, "http://127.0.0.1:1", "secret", {"erp": "erp"}, strikes_sut=True)
+    assert completion.systems(Path("runs")) == ["erp", "sut", "*"]
+    beacon.light(folder, "http://127.0.0.1:1", "secret", {"shop": "marketplace", "erp": "erp"})
     assert "create_invoice" in completion.operations(Path("runs"), "erp", "outage")
     assert "create_invoice" not in completion.operations(Path("runs"), "shop", "outage")
     assert os.getpid() == beacon.find(Path("runs")).pid
