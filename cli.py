@@ -31,6 +31,7 @@ from .scenarios.errors import RunError, SutFailed, UsageError, unknown
 
 # Everything else is imported inside the commands: `--help` and a typing mistake are answered at once.
 if TYPE_CHECKING:
+    from .scenarios.config import SutConfig
     from .scenarios.control.client import Remote
     from .scenarios.runner import Progress
     from .scenarios.scenario import Scenario
@@ -304,7 +305,7 @@ def run(
     wanted = wanted.with_overrides(_overrides(overrides or []))
     choice = _sut(config, middleware, wanted, from_run)
     wanted, left_out = wanted.fit_for(choice.sut)
-    sql = _judged_by(invariants, objectives)
+    sql = _judged_by(invariants, [*wanted.objectives, *(objectives or [])])
     chosen_seed = next(one for one in (seed, from_seed, 1) if one is not None)
     _check_plan(wanted, chosen_seed)
     _say(f"scenario {wanted.name}, {wanted.duration_s:g} s of workload, seed {chosen_seed}")
@@ -365,9 +366,10 @@ def _run_suite(
     if duration is not None:
         wanted = [one.with_duration(duration) for one in wanted]
     wanted = [one.with_overrides(_overrides(overrides or [])) for one in wanted]
-    sql = _judged_by(invariants, objectives)
+    sql = _judged_by(invariants, [*(text for one in wanted for text in one.objectives), *(objectives or [])])
     choice = _sut(config, middleware, wanted[0])
     chosen_seed = 1 if seed is None else seed
+    wanted = _possible(wanted, choice.sut, named=suite is None)
     for one in wanted:
         choice.sut.check(one.estate.standing)
         _check_plan(one, chosen_seed)
@@ -399,6 +401,21 @@ def _run_suite(
         render(verdict, _stdout())
     _say(f"recorded in {runner.folder}; read {runner.folder / 'report.html'}")
     raise SystemExit(verdict.exit_code)
+
+
+def _possible(wanted: list["Scenario"], sut: "SutConfig", *, named: bool) -> list["Scenario"]:
+    """Those that can be run with this system under test. Of a suite the others are left out, and it is said why;
+    UsageError where the user named them."""
+    possible = []
+    for one in wanted:
+        why = one.impossible_with(sut)
+        if why is None:
+            possible.append(one)
+        elif named:
+            raise UsageError(f"scenario {one.name}: {why}")
+        else:
+            _say(f"left out: {one.name}: {why}")
+    return possible
 
 
 def _say_part(part: "Part") -> None:

@@ -174,7 +174,7 @@ class WorkloadItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     at_ns: int
     kind: str
     """``order``, ``cancellation_request``, ``return_request``, ``receipt``, ``count``, ``damage``, ``price_change``,
-    ``phase``, ``sut``."""
+    ``replay`` (the SUT was asked to try a parked order again), ``phase``, ``sut``."""
     due_ns: int | None = None
     """When it was meant to happen."""
     channel: str | None = None

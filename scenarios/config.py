@@ -226,6 +226,7 @@ class SutConfig(Value):
             "flows": list(self.flows),
             "webhooks": dict(self.webhooks),
             "exceptions_url": self.exceptions_url,
+            "replay_url": self.replay_url,
             "pending_url": self.pending_url,
         }
 

@@ -54,6 +54,7 @@ class RunRecord:
             "finished_at": None,
             "workload_s": scenario.duration_s,
             "time_scale": scenario.time_scale,
+            "objectives": list(scenario.objectives),
             "failed": None,
             "ended_early": None,
             "settled": False,
@@ -95,7 +96,8 @@ class RunRecord:
         self._store()
 
     def enters(self, phase: str) -> None:
-        self._document["phases"][phase] = rfc3339(self._clock())
+        """A phase begins; of one that comes again the first beginning stays."""
+        self._document["phases"].setdefault(phase, rfc3339(self._clock()))
 
     def add(self, **facts: object) -> None:
         """Facts of the run, by their names in run.json."""

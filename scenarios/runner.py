@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from ..chaos.gate import Gate
-from ..chaos.schedule import SUT, Schedule, strikes_sut
+from ..chaos.schedule import SUT, Schedule
 from ..history.clock import Clock
 from ..history.records import WorkloadItem
 from ..loadtests.plan import Plan
@@ -90,8 +90,9 @@ class Runner:
         return self._interrupted.is_set()
 
     def run(self) -> Path:
-        """Blocks until the run is over. UsageError where the schedule strikes a SUT that was not started here."""
-        self._check_that_the_sut_can_be_struck()
+        """Blocks until the run is over. UsageError where the scenario asks for what this SUT cannot."""
+        if (why := self.scenario.impossible_with(self.sut_config)) is not None:
+            raise UsageError(why)
         self.folder = new_folder(self.out, self.scenario.name, self.seed)
         self._record = RunRecord(
             self.folder,
@@ -113,19 +114,6 @@ class Runner:
         finally:
             self._record.finish()
         return self.folder
-
-    def _check_that_the_sut_can_be_struck(self) -> None:
-        config = self.sut_config
-        if config is not None and config.url is None:
-            return
-        missing = "none is started" if config is None else f"this one runs at {config.url} (sut.url)"
-        for injection in self.scenario.injections():
-            if strikes_sut(injection.fault):
-                raise UsageError(
-                    f"schedule.{injection.id}: {injection.fault_name} needs a system under test that peakproof "
-                    f"starts itself (sut.command), and {missing}; "
-                    "leave the injection out or give the command"
-                )
 
     # The phases
 
@@ -157,6 +145,7 @@ class Runner:
             try:
                 await self._work(estate, sut, shop, schedule, settling)
                 await self._settle(sut, settling)
+                await self._replay(sut, settling)
                 shop.give_up_waiting()
                 await self._read_final_states(estate, sut)
             finally:
@@ -288,6 +277,22 @@ class Runner:
             self._record.add_of_sut(
                 death=f"the system under test no longer answered at the end of the run: {silence}"
             )
+
+    async def _replay(self, sut: Sut | Nobody, settling: Settling) -> None:
+        """Ask the SUT to try what it has parked again, each order so often at once, and let everything settle anew."""
+        times = self.scenario.replay_parked
+        if not (times and isinstance(sut, Sut) and sut.alive) or self.interrupted:
+            return
+        self._enter("replay")
+        parked = dict.fromkeys(str(one["order_ref"]) for one in await sut.exceptions())
+        replayed = 0
+        for order_ref in parked:
+            answers = await asyncio.gather(*(sut.replay(order_ref) for _ in range(times)))
+            replayed += any(answers)
+            self._writer.workload(WorkloadItem(at_ns=self._clock(), kind="replay", order_ref=order_ref))
+        self._record.add(parked_then=len(parked), replayed=replayed)
+        settling.begin_anew()
+        await self._settle(sut, settling)
 
     async def _read_final_states(self, estate: Estate, sut: Sut | Nobody) -> None:
         folder = self.folder / "state"

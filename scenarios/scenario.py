@@ -34,6 +34,8 @@ from ..loadtests.shoppers import DEFAULT_LOCATIONS, Habits, plan
 from ..loadtests.trace import Trace
 from ..simulators.estate import EstateSettings
 from ..simulators.kit.events import LADDER_S, DeliverySettings
+from ..verdict.errors import VerdictError
+from ..verdict.objective import Objective
 from .errors import ScenarioError, unknown
 from .estate_choice import EstateChoice
 from .flows import FLOWS, FULL
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 LIBRARY = files(__package__).joinpath("library")
 
 
+MOST_REPLAYS = 10
 LONGEST_S = 7 * 86_400
 """No phase of a run takes longer than a week."""
 
@@ -162,8 +165,10 @@ class Scenario(Value):
     deliveries: Deliveries = Field(default_factory=Deliveries)
     suites: tuple[Literal["standard"], ...] = ()
     """The suites that it belongs to, besides ``full``, which every scenario of the library does."""
-    objectives: dict[str, Any] = Field(default_factory=dict)
-    """Thresholds of the user's own on key figures."""
+    replay_parked: Annotated[Whole, Field(ge=0, le=MOST_REPLAYS)] = 0
+    """So many times at once the SUT is asked to try each parked order again, after settling; then it settles anew."""
+    objectives: tuple[str, ...] = ()
+    """Thresholds on key figures, e.g. ``order_sync_latency_p95 <= 5``; a run that misses one fails."""
 
     # From somewhere
 
@@ -255,6 +260,16 @@ class Scenario(Value):
             raise ValueError(f"names a flow twice: {', '.join(flows)}")
         return flows
 
+    @field_validator("objectives")
+    @classmethod
+    def _readable_objectives(cls, objectives: tuple[str, ...]) -> tuple[str, ...]:
+        for text in objectives:
+            try:
+                Objective.of_text(text)
+            except VerdictError as error:
+                raise ValueError(str(error)) from None
+        return objectives
+
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
         self._check_shares()
@@ -299,7 +314,7 @@ class Scenario(Value):
         """The same without the injections that this system under test can never meet, and their ids.
 
         What stand-ins perform needs no calls, so a fault on those calls would wait for ever, and a run with a fault
-        that never fired proves nothing.
+        that never fired proves nothing. Where no injection is left, nothing is parked that could be replayed.
         """
         left_out = [
             entry.id
@@ -307,7 +322,27 @@ class Scenario(Value):
             if not entry.can_be_met(self.estate.standing, sut.flows, sut.webhooks)
         ]
         kept = tuple(entry for entry in self.schedule if entry.id not in left_out)
-        return self.model_copy(update={"schedule": kept}), left_out
+        replays = self.replay_parked if kept or not left_out else 0
+        return self.model_copy(update={"schedule": kept, "replay_parked": replays}), left_out
+
+    def impossible_with(self, sut: "SutConfig | None") -> str | None:
+        """Why it cannot be run with this system under test, or with none; None where it can."""
+        for entry in self.schedule:
+            if entry.strikes_sut and (sut is None or sut.url is not None):
+                missing = "none is started" if sut is None else f"this one runs at {sut.url} (sut.url)"
+                return (
+                    f"schedule.{entry.id}: {entry.fault} needs a system under test that peakproof starts itself "
+                    f"(sut.command), and {missing}; leave the injection out or give the command"
+                )
+        if self.replay_parked:
+            for key in ("exceptions_url", "replay_url"):
+                if sut is None or getattr(sut, key) is None:
+                    missing = "there is none" if sut is None else f"{sut.name} names none"
+                    return (
+                        f"replay_parked: needs sut.{key}, to have parked orders tried again, and {missing}; "
+                        "give it, or set replay_parked=0"
+                    )
+        return None
 
     def document(self) -> dict[str, Any]:
         """As JSON says it; ``of_document`` makes an equal scenario of it."""
@@ -408,6 +443,7 @@ class Scenario(Value):
             update={
                 "workload": workload,
                 "schedule": tuple(entry for entry in self.schedule if entry.id in injections),
+                "objectives": (),
             }
         )
         wishes = {type(item) for item in alone.plan(seed).items}

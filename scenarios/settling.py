@@ -49,14 +49,15 @@ class Settling:
         self._shop = shop
         self._clock = clock
         self._sleep = sleep
-        self._back_ns = 0
-        """When the SUT was last seen down by a fault: what it does about it has yet to come."""
+        self._since_ns = 0
+        """Quiet from before is none: the SUT was last seen down by a fault, or asked for something, and what it does about
+        it has yet to come."""
 
     @property
     def is_quiet(self) -> bool:
         """Nothing has changed for ``quiet_s``, and nothing is under way that ends by itself."""
         last_ns = max(
-            self._estate.last_change_ns, self._writer.last_change_ns, self._shop.last_act_ns, self._back_ns
+            self._estate.last_change_ns, self._writer.last_change_ns, self._shop.last_act_ns, self._since_ns
         )
         return (self._clock() - last_ns) / 1e9 >= self._settle.quiet_s and self._has_done_its_part
 
@@ -64,6 +65,10 @@ class Settling:
     def _has_done_its_part(self) -> bool:
         """Neither the estate nor its shoppers mean to do anything soon."""
         return not self._estate.pending and not self._shop.under_way
+
+    def begin_anew(self) -> None:
+        """Whatever quiet there was counts for nothing."""
+        self._since_ns = self._clock()
 
     async def wait(self, sut: Sut | Nobody, interrupted: asyncio.Event) -> tuple[bool, str]:
         """Return once it is quiet and the SUT does not say that it has more to do; whether it settled, and why."""
@@ -73,7 +78,7 @@ class Settling:
             if interrupted.is_set():
                 deadline_ns = min(deadline_ns, self._clock() + round(BRIEFLY_S * 1e9))
             if sut.is_down:
-                self._back_ns = self._clock()
+                self.begin_anew()
             elif self.is_quiet:
                 pending = await sut.pending()
                 if not pending:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -244,6 +245,18 @@ class Sut:
                 f"exceptions_url: {len(answer) - len(good)} of {len(answer)} entries have no order_ref"
             )
         return good
+
+    async def replay(self, order_ref: str) -> bool:
+        """Ask it to try a parked order again; whether it said that it will. Of several at once, one yes will do."""
+        assert self.config.replay_url is not None, "asked only of those who name it"
+        url = absolute(
+            self.config.replay_url.replace("{order_ref}", quote(order_ref, safe="")), self.base_url
+        )
+        try:
+            async with self._client().post(url, timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as reply:
+                return 200 <= reply.status < 300
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
 
     # Inside
 

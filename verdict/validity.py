@@ -55,6 +55,7 @@ def check(history: History, injections: tuple[InjectionResult, ...]) -> Validity
         *_schedule_kept(history),
         *_flows_exercised(history),
         *_faults_fired(injections),
+        *_replayed(history.run),
         *_settled(history),
         *_readable(history),
     )
@@ -133,6 +134,18 @@ def _faults_fired(injections: tuple[InjectionResult, ...]) -> Iterator[str]:
         if not injection.fired and not injection.by_hand:
             how = "never fired" if injection.armed else "was never armed"
             yield f"injection {injection.id} ({injection.fault} on {injection.where}) {how}"
+
+
+def _replayed(run: Any) -> Iterator[str]:
+    """A scenario that has parked orders tried again proves something only where there were some."""
+    scenario = run.get("scenario")
+    if not (isinstance(scenario, dict) and scenario.get("replay_parked")) or run.get("replayed"):
+        return
+    parked = run.get("parked_then")
+    if parked:
+        yield f"nothing was replayed: of {counted(parked, 'parked order')} the system under test took none (replay_url)"
+    else:
+        yield "nothing was replayed: the system under test had parked no order (exceptions_url)"
 
 
 def _settled(history: History) -> Iterator[str]:

@@ -11,6 +11,7 @@ import msgspec
 from ...chaos.fault import Call, Forward, Line, Reply
 from ...history import records
 from .connection import (
+    PROTOCOL,
     Departures,
     HttpConnection,
     RawConnection,
@@ -140,7 +141,8 @@ class Door:
             reply = self.answer_at_once(method, path, scope["query_string"], headers, body)
         else:
             try:
-                reply = await self._answer(self._open(method, path, scope["query_string"], headers, body))
+                call = self._open(method, path, scope["query_string"], headers, body)
+                reply = await self._answer(call, scope.get(PROTOCOL))
             except Exception as error:  # noqa: BLE001 - our own fault
                 reply = self.face.broken(f"{method} {path}", error)
         self._recorder.flush_now()
@@ -152,13 +154,13 @@ class Door:
             if not reply.wire.answers:
                 await connection.gone()
 
-    async def _answer(self, call: Call) -> Reply:
+    async def _answer(self, call: Call, caller: WireProtocol | None) -> Reply:
         self.in_flight += 1
         try:
             reply = await self.gate(call, self._forward)
         finally:
             self.in_flight -= 1
-        self._record(call, reply)
+        self._record(call, reply, heard=caller is None or not RawConnection(caller).is_closed)
         return reply
 
     def forget(self) -> None:
@@ -226,11 +228,12 @@ class Door:
         counts[subject] = count = counts.get(subject, 0) + 1
         return count
 
-    def _record(self, call: Call, reply: Reply) -> None:
+    def _record(self, call: Call, reply: Reply, *, heard: bool = True) -> None:
+        """``heard``: the caller was still there when the reply was ready."""
         recorder = self._recorder
         decoded: Decoded = call.about
         secret = decoded.operation is not None and decoded.operation.secret
-        answered = reply.wire is None or reply.wire.answers
+        answered = heard and (reply.wire is None or reply.wire.answers)
         recorder.call(
             records.Call(
                 call_id=call.call_id,

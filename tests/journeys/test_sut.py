@@ -22,6 +22,9 @@ class Door(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(json.dumps({"/exceptions": [{"order_ref": "A"}, {"no": 1}], "/pending": {"pending": 3}}.get(self.path, "ok")).encode())
+    def do_POST(self):
+        self.send_response(202 if self.path == "/exceptions/A%2F1/replay" else 404)
+        self.end_headers()
 print("listening", flush=True)
 http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Door).serve_forever()
 """
@@ -36,6 +39,7 @@ def sut(tmp_path: Path, program: str, **settings: object) -> Sut:
             "stop_timeout_s": 3.0,
             "exceptions_url": "/exceptions",
             "pending_url": "/pending",
+            "replay_url": "/exceptions/{order_ref}/replay",
             **settings,
         }
     )
@@ -62,6 +66,7 @@ async def test_it_is_started_asked_and_stopped(tmp_path: Path) -> None:
         assert await one.pending() == 3
         assert await one.exceptions() == [{"order_ref": "A"}]
         assert one.complaints == ["exceptions_url: 1 of 2 entries have no order_ref"]
+        assert (await one.replay("A/1"), await one.replay("B")) == (True, False)
         assert "listening" in "\n".join(one.tail())
         assert one.log.stat().st_mode & 0o777 == stat.S_IRUSR | stat.S_IWUSR
     assert not lives(number)
@@ -103,6 +108,7 @@ async def test_a_death_in_mid_run_is_noticed_at_once(tmp_path: Path) -> None:
         assert "was ended by SIGKILL" in str(one.death())
         assert await one.pending() is None
         assert await one.exceptions() == []
+        assert not await one.replay("A/1")
 
 
 async def test_children_and_the_stubborn_are_killed_too(tmp_path: Path) -> None:

@@ -377,3 +377,17 @@ def test_an_entry_by_hand_that_cannot_be_is_refused(given: dict[str, object], ke
     with pytest.raises(Wrong, match=said) as caught:
         entry.by_hand(EstateChoice().standing)
     assert caught.value.loc == (key,)
+
+
+def test_objectives_are_read_when_the_scenario_is() -> None:
+    assert scenario(objectives=["order_sync_latency_p95 <= 5"]).objectives == ("order_sync_latency_p95 <= 5",)
+    with pytest.raises(ScenarioError, match=r"objectives: objective 'fast' cannot be read; expected e\.g\. "):
+        scenario(objectives=["fast"])
+
+
+def test_one_whose_injections_are_all_left_out_replays_nothing() -> None:
+    replaying = Scenario.load("replay-parked")
+    stock = SutConfig(command=("x",), flows=("stock-sync",), webhooks={"*": "/"})
+    fit, left_out = replaying.fit_for(stock)
+    assert (left_out, fit.replay_parked) == (["permission-taken-away"], 0)
+    assert replaying.fit_for(SutConfig.reference())[0].replay_parked == 2

@@ -74,6 +74,19 @@ async def outcome(world: World, *, interrupted: bool = False) -> tuple[bool, str
     return settled, reason, (world.now_ns - began_ns) / SECOND_NS
 
 
+async def test_quiet_from_before_counts_for_nothing_when_something_is_asked_anew() -> None:
+    world = World()
+    double: Any = world
+    settling = Settling(
+        Settle(quiet_s=QUIET_FOR_S, max_s=30.0), double, double, double, world.clock, world.sleep
+    )
+    assert settling.is_quiet
+    settling.begin_anew()
+    assert not settling.is_quiet
+    await world.sleep(QUIET_FOR_S)
+    assert settling.is_quiet
+
+
 async def test_it_is_over_when_nothing_has_changed_for_so_long() -> None:
     world = World()
     world.changes()

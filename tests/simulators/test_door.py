@@ -445,6 +445,31 @@ async def test_a_caller_that_leaves_before_its_reply_has_had_its_way(erp: AskedE
     assert history.calls()[0]["outcome"] == "ok"
 
 
+async def test_a_caller_that_leaves_while_the_system_works_cannot_know_what_came_of_it(
+    history: History,
+) -> None:
+    started, left = asyncio.Event(), asyncio.Event()
+
+    async def until_the_caller_has_left(seconds: float) -> None:
+        started.set()
+        await left.wait()
+
+    erp = asked_erp(recorder=history.writer, service_s=1.0, sleep=until_the_caller_has_left)
+    async with served(erp.door) as port:
+        async with Caller(port) as caller:
+            caller.send("POST", ORDERS, order_body())
+            await asyncio.wait_for(started.wait(), 10)
+        while erp.door.callers:
+            await asyncio.sleep(0.001)
+        left.set()
+        while not history.calls():
+            await asyncio.sleep(0.001)
+    [call] = history.calls()
+    assert (call["outcome"], call["committed"]) == ("unknown", True)
+    assert "status" not in call
+    assert [effect["kind"] for effect in history.effects()] == ["sales_order_received"]
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"], ids=["short cut", "usual way"])
 async def test_an_idle_connection_is_closed_after_its_time(erp: AskedErp, method: str) -> None:
     async with served(erp.door, keep_alive_s=1) as port, Caller(port) as caller:

@@ -158,6 +158,24 @@ def test_an_injection_that_never_fired_is_named() -> None:
     assert reason == "injection i2 (lost-reply on payments) never fired"
 
 
+@pytest.mark.parametrize(
+    ("told", "complaint"),
+    [
+        ({"parked_then": 3, "replayed": 3}, None),
+        ({"parked_then": 3, "replayed": 1}, None),
+        ({"parked_then": 3, "replayed": 0}, "of 3 parked orders the system under test took none"),
+        ({"parked_then": 0, "replayed": 0}, "the system under test had parked no order"),
+        ({}, "the system under test had parked no order"),
+    ],
+)
+def test_a_run_that_replays_what_was_parked_must_have_found_something(
+    told: dict[str, Any], complaint: str | None
+) -> None:
+    found = reasons({**SOUND, "scenario": {"replay_parked": 2}, **told}, BOOKED)
+    assert [complaint in reason for reason in found if complaint] == ([True] if complaint else [])
+    assert reasons({**SOUND, "scenario": {"replay_parked": 0}}, BOOKED) == ()
+
+
 def test_one_by_hand_that_never_fired_takes_nothing_from_the_verdict() -> None:
     by_hand = InjectionResult("erp-outage-1", "outage", "erp", armed=1, fired=0, by_hand=True)
     assert reasons(SOUND, BOOKED, FIRED, by_hand) == ()

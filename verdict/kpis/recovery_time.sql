@@ -1,13 +1,13 @@
 -- name:       recovery_time
 -- definition: After the worst outage, from its healing until no more orders wait for posting than when it began; null if that never came.
 -- unit:       s
--- source:     fault log (outages); effects order_placed, sales_order_posted, sales_order_rejected, order_cancelled
+-- source:     fault log (outages, closed ports, what struck the system under test); effects order_placed, sales_order_posted, sales_order_rejected, order_cancelled
 -- better:     lower
 -- measure:    longest
 WITH outages AS (
     SELECT injection, min(at_ns) FILTER (WHERE mark = 'armed') AS began_ns, max(at_ns) FILTER (WHERE mark = 'healed') AS healed_ns
     FROM   faults
-    WHERE  fault LIKE '%outage%' OR fault IN ('closed-listener', 'kill', 'pause', 'restart')
+    WHERE  fault LIKE '%outage%' OR fault IN ('refused', 'sut-kill', 'sut-pause')
     GROUP  BY injection
     HAVING began_ns IS NOT NULL AND healed_ns IS NOT NULL AND count(*) FILTER (WHERE mark = 'fired') > 0
 ), done AS (
