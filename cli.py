@@ -893,7 +893,7 @@ def list_(
         str,
         typer.Argument(
             metavar="KIND",
-            help="scenarios, suites, faults, throttles, plans, invariants, kpis, defects, flows or profiles.",
+            help="scenarios, suites, faults, throttles, plans, invariants, kpis, defects, flows, profiles or states.",
         ),
     ],
     as_json: JsonOption = False,
@@ -987,6 +987,12 @@ def _profiles() -> list[dict[str, Any]]:
     return [{"name": name, "summary": Profile.shipped(name).summary} for name in Profile.names()]
 
 
+def _states() -> list[dict[str, Any]]:
+    from .contracts.state import catalogue
+
+    return [one.document() for one in catalogue()]
+
+
 CATALOGUES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "scenarios": _scenarios,
     "suites": _suites,
@@ -998,6 +1004,7 @@ CATALOGUES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "defects": _defects,
     "flows": _flows,
     "profiles": _profiles,
+    "states": _states,
 }
 
 

@@ -2,9 +2,13 @@
 
 import json
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # Everything else is imported inside the commands: `--help` and a typing mistake are answered at once.
 
@@ -30,10 +34,71 @@ def compare_(
     if as_json:
         typer.echo(json.dumps(found.document(), indent=1, ensure_ascii=False))
     else:
-        from rich.console import Console
-
         from .render import show_comparison
 
-        console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=140)
-        show_comparison(found, console)
+        show_comparison(found, _console())
     raise SystemExit(found.exit_code)
+
+
+@contracts.command("verify")
+def verify_(
+    pacts: Annotated[
+        str,
+        typer.Option("--pacts", metavar="DIR|FILE|URL", help="Pacts of versions 2 to 4, of any language."),
+    ],
+    consumers: Annotated[
+        list[str] | None,
+        typer.Option("--consumer", help="Only pacts of this consumer; repeatable.", show_default=False),
+    ] = None,
+    providers: Annotated[
+        list[str] | None,
+        typer.Option("--provider", help="Only pacts with this provider; repeatable.", show_default=False),
+    ] = None,
+    described: Annotated[
+        str | None,
+        typer.Option(
+            "--interaction",
+            metavar="REGEX",
+            help="Only interactions whose description it matches.",
+            show_default=False,
+        ),
+    ] = None,
+    simulators: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--as",
+            metavar="NAME=KIND",
+            help="Which simulator a provider of another name means, e.g. 'Order Service=oms'; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option("--junit", metavar="FILE", help="Write JUnit XML there.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify consumers' pacts against the simulators, in the states that they ask for; exit code 1 if any fails."""
+    from .provider import simulators_of, verify
+    from .sources import chosen, pacts_at
+
+    named = simulators_of(simulators or ())
+    found = verify(chosen(pacts_at(pacts), consumers or (), providers or (), described), named)
+    if junit is not None:
+        from .junit import write
+
+        write(found, junit)
+    if as_json:
+        typer.echo(json.dumps(found.document(), indent=1, ensure_ascii=False))
+    else:
+        from .render import show_verification
+
+        show_verification(found, _console())
+    raise SystemExit(found.exit_code)
+
+
+def _console() -> "Console":
+    """On a terminal as wide as it is; in a file wide enough that no line is cut."""
+    from rich.console import Console
+
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=140)

@@ -71,6 +71,8 @@ class Pact:
     source: str
     document: Mapping[str, Any]
     """As it was read."""
+    told: tuple[Mapping[str, Any], ...]
+    """Each interaction as it was read."""
 
 
 def is_pact(document: Mapping[str, Any]) -> bool:
@@ -100,7 +102,8 @@ def pact_of(document: Mapping[str, Any], source: str) -> Pact:
                 "Pact takes them for one, so give each a description of its own"
             )
         identities.add(one.identity)
-    return Pact(consumer, provider, version, found, source, document)
+    told = (*document.get("interactions", ()), *document.get("messages", ()))
+    return Pact(consumer, provider, version, found, source, document, told)
 
 
 def _version(document: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .compare import Comparison
+from .result import Outcome, Verification
 
 
 def show_comparison(found: Comparison, console: Console) -> None:
@@ -22,3 +23,36 @@ def show_comparison(found: Comparison, console: Console) -> None:
         console.print(f"[bold red]FAIL[/]: {said} somebody, of {found.operations} looked at")
     else:
         console.print(f"[bold green]PASS[/]: nobody is broken, of {found.operations} looked at")
+
+
+def show_verification(found: Verification, console: Console) -> None:
+    """A row for each pact, every mismatch of each failed interaction, and the sentence that sums it up."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("consumer", "provider", "interactions", "failed", "pact"):
+        table.add_column(
+            heading, overflow="fold", justify="right" if heading in ("interactions", "failed") else "left"
+        )
+    for pact, outcomes in found.by_pact():
+        failed = sum(not one.verified for one in outcomes)
+        told = f"[bold red]{failed}[/]" if failed else "[green]0[/]"
+        table.add_row(
+            escape(pact.consumer), escape(pact.provider), str(len(outcomes)), told, escape(pact.source)
+        )
+    console.print(table)
+    for one in found.failed:
+        console.print(f"[bold red]✗[/] {escape(_about(one))}")
+        for mismatch in one.mismatches:
+            console.print(f"    {escape(mismatch.sentence)}", soft_wrap=True)
+    added = sum(one.credentials_added for one in found.outcomes)
+    if added:
+        console.print(f"{added} interactions show no Authorization; one that holds was put in")
+    number, failed = len(found.outcomes), len(found.failed)
+    counted = "1 interaction" if number == 1 else f"{number} interactions"
+    if failed:
+        console.print(f"[bold red]FAIL[/]: {failed} of {counted} not as agreed")
+    else:
+        console.print(f"[bold green]PASS[/]: {counted} as agreed")
+
+
+def _about(one: Outcome) -> str:
+    return f"{one.pact.consumer} → {one.pact.provider}: {one.interaction.title}"

@@ -116,6 +116,17 @@ class Authenticator:
         self._grants[token] = _Grant(client, wanted, now_ns + self._lifetime_s * 1_000_000_000)
         return Token(token, "Bearer", self._lifetime_s, " ".join(sorted(wanted)))
 
+    def admit(self, client: Client) -> None:
+        """One more client, or a known one with other credentials."""
+        self.dismiss(client.client_id)
+        self._clients[client.client_id] = self._keys[client.api_key] = client
+
+    def dismiss(self, client_id: str) -> None:
+        """Know a client no longer; its tokens stay good until they expire. Unknown ones are ignored."""
+        known = self._clients.pop(client_id, None)
+        if known is not None:
+            del self._keys[known.api_key]
+
     def forget_tokens(self) -> None:
         """Every token given out so far stops working (rotation)."""
         self._grants.clear()

@@ -29,6 +29,9 @@ MAX_BODY_BYTES = 1_048_576
 OPENAPI_PATH = "/openapi.json"
 NO_SCOPES: frozenset[str] = frozenset()
 
+Witness = Callable[[str, str, bytes, dict[str, str], bytes], None]
+"""Takes method, path, query, headers and body."""
+
 
 class GateLike(Protocol):
     """What the door needs of ``chaos.gate.Gate``."""
@@ -79,6 +82,8 @@ class Door:
         self.departures = Departures(recorder.flush_now)
         self.callers: set[WireProtocol] = set()
         """Who holds a connection just now: the server's own set, since the first of them came."""
+        self.witnesses: list[Witness] = []
+        """Who wants to see every request as it came."""
         gate.reset_standing = self._reset_standing
         self._service_s = service_s
         self._sleep = sleep
@@ -176,6 +181,8 @@ class Door:
         """Decode and authenticate; what is wrong is answered behind the gate, as in a real system."""
         at_ns = self._now()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw_headers}
+        for witness in self.witnesses:
+            witness(method, path, query, headers, body)
         face = self.face
         known = face.authenticator.known(headers.get("authorization"))
         client, scopes = (None, NO_SCOPES) if known is None else (known[0].client_id, known[1])

@@ -1,0 +1,202 @@
+"""Verifies consumers' pacts against the simulators, and trusts no green that was not earned."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ..scenarios.errors import RunError
+from .errors import ContractsError
+from .pact_file import Pact
+from .result import Mismatch, Outcome, Verification, mismatches_of
+from .script import copy_of, filled, names_wanted, promised, sent, shows_credentials, split
+from .stage import MESSAGE_PATH, Part, Stage
+
+TIMEOUT_MS = 10_000
+"""So long a simulator may take over one answer."""
+PATIENCE_S = 120.0
+"""And so long the engine over all of them, with as much again for each hundred interactions."""
+
+
+class EngineFailed(RunError):
+    """Pact's own engine came to no end, so nothing is known."""
+
+
+def verify(pacts: Sequence[Pact], simulators: Mapping[str, str] | None = None) -> Verification:
+    """Verify these pacts; ``simulators`` says which one a provider of another name means.
+
+    Raises ContractsError for a provider that no simulator stands for, EngineFailed where the engine died.
+    """
+    return asyncio.run(_verified(pacts, simulators or {}))
+
+
+async def _verified(pacts: Sequence[Pact], simulators: Mapping[str, str]) -> Verification:
+    with TemporaryDirectory(prefix="peakproof-pacts-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        async with Stage(folder) as stage:
+            jobs = _jobs(pacts, simulators, stage, folder)
+            said = await _play(jobs, folder, len(stage.parts)) if jobs else []
+            return Verification(tuple(_outcomes(pacts, stage.parts, said)))
+
+
+def _jobs(
+    pacts: Sequence[Pact], simulators: Mapping[str, str], stage: Stage, folder: Path
+) -> list[dict[str, Any]]:
+    """What the engine is to play: one job a simulator; fills the stage with its parts."""
+    jobs: dict[str, dict[str, Any]] = {}
+    number = 0
+    for place, pact in enumerate(pacts):
+        system = stage.system_for(simulators.get(pact.provider, pact.provider))
+        numbers = {}
+        for index, (interaction, told) in enumerate(zip(pact.interactions, pact.told, strict=True)):
+            stage.parts[number] = Part(interaction, system, told)
+            if interaction.kind != "sync-message":
+                numbers[index] = number
+            number += 1
+        if not numbers:
+            continue
+        path = folder / f"{place}.json"
+        played = copy_of(pact, numbers, system.name, system.sut.api_key)
+        path.write_text(json.dumps(played, ensure_ascii=False), "utf-8")
+        job = jobs.setdefault(
+            system.name,
+            {
+                "provider": system.name,
+                "url": system.url,
+                "state_url": stage.state_url,
+                "desk_port": stage.desk_port,
+                "message_path": MESSAGE_PATH,
+                "timeout_ms": TIMEOUT_MS,
+                "pacts": [],
+            },
+        )
+        job["pacts"].append(str(path))
+    return list(jobs.values())
+
+
+async def _play(jobs: list[dict[str, Any]], folder: Path, interactions: int) -> list[dict[str, Any]]:
+    """What the engine says of every interaction, in a process of its own."""
+    job_file, out_file, log = folder / "job.json", folder / "said.json", folder / "engine.log"
+    job_file.write_text(json.dumps(jobs), "utf-8")
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "peakproof.contracts.engine",
+            str(job_file),
+            str(out_file),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "PACT_DO_NOT_TRACK": "true"},
+        )
+        try:
+            async with asyncio.timeout(PATIENCE_S * (1 + interactions / 100)):
+                code = await process.wait()
+        except TimeoutError:
+            raise EngineFailed("Pact's engine did not come to an end") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    if code != 0 or not out_file.is_file():
+        last = log.read_text("utf-8", "replace").strip().splitlines()[-1:] or ["it said nothing"]
+        raise EngineFailed(f"Pact's engine ended with {code}: {last[0][:300]}")
+    told = json.loads(out_file.read_text("utf-8"))
+    return [one for job in told for one in job["results"].get("interactionResults", ())]
+
+
+def _outcomes(
+    pacts: Sequence[Pact], parts: Mapping[int, Part], said: Iterable[Mapping[str, Any]]
+) -> Iterable[Outcome]:
+    """Every interaction of every pact with what came of it; one that nobody spoke of is a failure."""
+    results: dict[int, Mapping[str, Any]] = {}
+    for one in said:
+        marked = split(str(one.get("description", "")))
+        if marked is not None:
+            results[marked[0]] = one
+    numbers = iter(parts)
+    for pact in pacts:
+        for interaction in pact.interactions:
+            number = next(numbers)
+            yield Outcome(
+                pact,
+                interaction,
+                tuple(_mismatches(parts[number], results.get(number))),
+                _milliseconds(results.get(number)),
+                interaction.kind == "http"
+                and interaction.status != 401
+                and not shows_credentials(interaction),
+            )
+
+
+def _mismatches(part: Part, said: Mapping[str, Any] | None) -> Iterable[Mismatch]:
+    if part.interaction.kind == "sync-message":
+        yield Mismatch(
+            "engine", "", "HTTP or an event", "a synchronous message", "no simulator answers messages"
+        )
+        return
+    if part.complaints:
+        yield from (Mismatch("state", "", "a known state", "", text) for text in part.complaints)
+        return
+    if said is None:
+        yield Mismatch(
+            "engine", "", "a result", "none", "Pact's engine says nothing of it: it was never exercised"
+        )
+        return
+    found = mismatches_of(said)
+    if not part.seen and not found:
+        yield Mismatch(
+            "request", "", "a request", "none", "it was never exercised: nothing reached the simulator"
+        )
+    yield from found
+    yield from _dropped(part)
+
+
+def _dropped(part: Part) -> Iterable[Mismatch]:
+    """Values that a pact takes from its states and did not get."""
+    given = ", ".join(sorted(part.given)) or "nothing"
+    missing = sorted(names_wanted(part.told) - set(part.given))
+    for name in missing:
+        yield Mismatch(
+            "generator",
+            name,
+            f"a value {name!r} from the states",
+            given,
+            f"no state of it hands back {name!r}",
+        )
+    if missing or not part.seen or part.interaction.kind != "http":
+        return
+    last = part.seen[-1]
+    for place, name, expression in promised(part.told):
+        wanted = filled(expression, part.given)
+        got = sent(place, name, last.path, last.query, last.headers, last.document)
+        if got != wanted:
+            yield Mismatch(
+                "generator",
+                f"{place} {name}".strip(),
+                wanted,
+                str(got),
+                f"the value that the states handed back did not reach the request: expected {wanted!r}, got {got!r}",
+            )
+
+
+def _milliseconds(said: Mapping[str, Any] | None) -> int:
+    told = str((said or {}).get("duration", ""))
+    digits = told.removesuffix("ms")
+    return int(digits) if digits.isdigit() else 0
+
+
+def simulators_of(given: Iterable[str]) -> dict[str, str]:
+    """``--as NAME=KIND`` as a mapping. Raises ContractsError."""
+    found = {}
+    for text in given:
+        name, equals, kind = text.partition("=")
+        if not equals or not name.strip() or not kind.strip():
+            raise ContractsError(f"--as {text!r}: must be NAME=KIND, e.g. 'Order Service=erp'")
+        found[name.strip()] = kind.strip()
+    return found

@@ -1,0 +1,307 @@
+"""The estate that pacts are verified against: its own, standing still, put into each interaction's states by hand.
+
+Beside the systems it serves a *desk*: the address at which Pact's engine asks for states to be prepared and for
+messages. Before each interaction everything is as it was at the beginning, whatever the one before did.
+"""
+
+import asyncio
+import json
+import socket
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..chaos.errors import ChaosError
+from ..history.clock import Clock
+from ..history.writer import HistoryWriter
+from ..scenarios.errors import unknown
+from ..simulators.estate import Estate, EstateSettings, OpeningItem, System, SystemSettings
+from ..simulators.kit.events import cloud_event, new_secret, signed_headers
+from ..simulators.kit.ledger import Event
+from ..simulators.kit.refusal import Refused
+from ..simulators.registry import KINDS
+from .errors import ContractsError
+from .pact_file import NO_BODY, Interaction
+from .script import split
+from .state import UNITS, Scene, prepare
+
+STATE_PATH = "/state"
+MESSAGE_PATH = "/message"
+CHANNEL = "web"
+ARTICLES = {"MUG": "4.95", "TEA": "3.10"}
+"""What the estate knows at the beginning, with its price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A request as it reached a system."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def document(self) -> Any:
+        """Its body as JSON; None where it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+
+@dataclass(slots=True)
+class Part:
+    """One interaction's part: what is to be prepared for it, and what came of that."""
+
+    interaction: Interaction
+    system: System
+    told: Mapping[str, Any]
+    given: dict[str, Any] = field(default_factory=dict)
+    """Values that its states handed back."""
+    seen: list[Seen] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    """Why a state or message could not be prepared; one line each."""
+
+
+class Stage:
+    """Use it in an ``async with``."""
+
+    def __init__(self, folder: Path) -> None:
+        systems = {
+            CHANNEL if kind == "marketplace" else kind: SystemSettings(
+                kind, rules={"currencies": ("GBP", "EUR")} if kind == "marketplace" else {}
+            )
+            for kind in KINDS
+        }
+        self.estate = Estate(
+            EstateSettings(systems=systems), HistoryWriter(folder / "history", "estate"), Clock()
+        )
+        self.parts: dict[int, Part] = {}
+        """By number, as the engine's copies of the pacts have it."""
+        self._current: Part | None = None
+        self._events: list[Event] = []
+        self._undo: list[Any] = []
+        self._off_the_record = False
+        self._secret = new_secret()
+        self._socket = socket.socket()
+        self._serving: asyncio.Task[None] | None = None
+        self._server: uvicorn.Server | None = None
+        self._beginning: dict[str, bytes] = {}
+
+    async def __aenter__(self) -> Self:
+        estate = self.estate
+        estate.seed(
+            OpeningItem(
+                sku,
+                f"Article {sku}",
+                {"north": UNITS, "south": UNITS},
+                {"GBP": Decimal(price), "EUR": Decimal(price)},
+            )
+            for sku, price in ARTICLES.items()
+        )
+        estate.listeners.append(self._events.append)
+        for system in estate.systems.values():
+            system.door.witnesses.append(self._witness)
+        await estate.start()
+        self._beginning = estate.snapshot()
+        self._socket.bind(("127.0.0.1", 0))
+        app = Starlette(
+            routes=[
+                Route(STATE_PATH, self._change_state, methods=["POST"]),
+                Route(MESSAGE_PATH, self._tell, methods=["POST"]),
+            ]
+        )
+        self._server = _Server(
+            uvicorn.Config(app, lifespan="off", access_log=False, log_level="error", server_header=False)
+        )
+        self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        while not self._server.started:
+            await asyncio.sleep(0.002)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.should_exit = self._server.force_exit = True
+        if self._serving is not None:
+            await asyncio.gather(self._serving, return_exceptions=True)
+        self._socket.close()
+        await self.estate.stop()
+        self.estate.writer.close()
+
+    # What others need to know
+
+    @property
+    def desk_port(self) -> int:
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    @property
+    def state_url(self) -> str:
+        return f"http://127.0.0.1:{self.desk_port}{STATE_PATH}"
+
+    def system_for(self, provider: str) -> System:
+        """The simulator that a pact's provider means. Raises ContractsError with the nearest names."""
+        by_name = {system.kind: system for system in self.estate.systems.values()} | self.estate.systems
+        found = by_name.get(provider.strip().lower())
+        if found is None:
+            raise ContractsError(
+                unknown("provider", provider, by_name)
+                + f"; say which simulator it is with --as {provider!r}=KIND"
+            )
+        return found
+
+    # Before each interaction
+
+    def enter(self, number: int) -> Part:
+        """Make everything as it was at the beginning, for the interaction with this number. Raises ContractsError."""
+        part = self.parts.get(number)
+        if part is None:
+            raise ContractsError(f"there is no interaction {number}")
+        if part is not self._current:
+            for undo in reversed(self._undo):
+                undo()
+            self._undo.clear()
+            self.estate.restore(self._beginning)
+            self._events.clear()
+            self._current = part
+        return part
+
+    def prepare(self, number: int, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Put the systems into one state of an interaction; returns the values for the pact. Raises ContractsError."""
+        part = self.enter(number)
+        if not name:
+            return {}
+        scene = Scene(
+            self.estate, part.system, part.interaction, lambda: self._make_request(part), self._undo
+        )
+        try:
+            values = prepare(scene, name, parameters)
+        except Refused as refused:
+            raise ContractsError(f"state {name!r}: the system refuses to be prepared: {refused}") from None
+        except (ChaosError, KeyError, TypeError, ValueError) as error:
+            raise ContractsError(f"state {name!r}: cannot be prepared: {error}") from None
+        told = {key: value for key, value in values.items() if isinstance(value, str | int | float | bool)}
+        part.given |= told
+        return told
+
+    def message(self, number: int) -> tuple[bytes, dict[str, Any]]:
+        """The event that an interaction is about, as it goes on the wire, and its headers. Raises ContractsError."""
+        part = self.enter(number)
+        topic = _topic(part, KINDS[part.system.kind].topics)
+        event = next(
+            (one for one in reversed(self._events) if one.topic == topic and one.system == part.system.name),
+            None,
+        )
+        if event is None:
+            raise ContractsError(
+                f"no {topic} was emitted in these states; name a state after which {part.system.kind} says it"
+            )
+        event_id = f"{event.system}-evt-0000001"
+        body = cloud_event(event, event_id)
+        headers = signed_headers(event_id, self.estate.clock(), body, self._secret)
+        return body, {"contentType": headers.pop("content-type"), **headers}
+
+    def _make_request(self, part: Part) -> None:
+        request, one = part.interaction.request, part.interaction
+        assert request is not None, "states check that it is an HTTP interaction"
+        headers = [(name.lower(), ", ".join(values)) for name, values in request.headers.items()]
+        headers = [(name, value) for name, value in headers if name != "authorization"]
+        headers.append(("authorization", f"Bearer {part.system.sut.api_key}"))
+        body = b""
+        if request.body is not NO_BODY and request.body is not None:
+            text = request.body if isinstance(request.body, str) else json.dumps(request.body)
+            body = text.encode()
+            if not any(name == "content-type" for name, _ in headers):
+                headers.append(("content-type", request.media_type))
+        query = urlencode({name: values for name, values in (one.query or {}).items()}, doseq=True)
+        with self._unseen():
+            part.system.door.answer_at_once(
+                one.method,
+                one.path,
+                query.encode(),
+                [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+                body,
+            )
+
+    @contextmanager
+    def _unseen(self) -> Iterator[None]:
+        self._off_the_record = True
+        try:
+            yield
+        finally:
+            self._off_the_record = False
+
+    def _witness(self, method: str, path: str, query: bytes, headers: dict[str, str], body: bytes) -> None:
+        if self._current is not None and not self._off_the_record:
+            self._current.seen.append(Seen(method, path, query, headers, body))
+
+    # The desk
+
+    async def _change_state(self, request: Request) -> Response:
+        asked = json.loads(await request.body())
+        marked = split(str(asked.get("state", "")))
+        if asked.get("action") == "teardown" or marked is None:
+            return JSONResponse({})
+        number, name = marked
+        try:
+            return JSONResponse(self.prepare(number, name, asked.get("params") or {}))
+        except ContractsError as error:
+            return self._complain(number, error)
+
+    async def _tell(self, request: Request) -> Response:
+        asked = json.loads(await request.body())
+        marked = split(str(asked.get("description", "")))
+        if marked is None:
+            return JSONResponse({"detail": "no such interaction"}, 404)
+        try:
+            body, metadata = self.message(marked[0])
+        except ContractsError as error:
+            return self._complain(marked[0], error)
+        told = b64encode(json.dumps(metadata).encode()).decode()
+        part = self.parts[marked[0]]
+        part.seen.append(Seen("", "", b"", {}, body))
+        return Response(body, media_type=metadata["contentType"], headers={"Pact-Message-Metadata": told})
+
+    def _complain(self, number: int, error: ContractsError) -> Response:
+        if number in self.parts:
+            self.parts[number].complaints.append(str(error))
+        return JSONResponse({"detail": str(error)}, 400)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: Ctrl-C ends the command."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _topic(part: Part, topics: Mapping[str, Any]) -> str:
+    """The topic that an interaction is about: its example's ``type``, else the one that its description names."""
+    contents = part.told.get("contents")
+    example = contents.get("content") if isinstance(contents, Mapping) and "content" in contents else contents
+    if isinstance(example, Mapping) and isinstance(example.get("type"), str):
+        if example["type"] not in topics:
+            raise ContractsError(unknown("topic", example["type"], topics))
+        return str(example["type"])
+    said = part.interaction.description
+    named = [topic for topic in topics if topic in said]
+    if len(named) != 1:
+        raise ContractsError(
+            f"which event is meant: its example has no CloudEvents type, and its description {said!r} "
+            f"names none of {', '.join(topics)}"
+        )
+    return named[0]
