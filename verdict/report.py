@@ -2,26 +2,24 @@
 
 from pathlib import Path
 
+import duckdb
+
 from ..history.reader import History
 from .render import html, junit
+from .render.exhibits import Exhibits, exhibits_of, without_record
 from .result import Verdict
-from .timeline import Moment, order_timeline
-
-STORIES_TOLD = 20
-"""The report tells the whole story of so many orders, the worst first."""
-MOST_MOMENTS = 500
-"""So much of each story."""
 
 
 def write_reports(verdict: Verdict, run_folder: Path, history: History | None = None) -> tuple[Path, Path]:
     """Write ``junit.xml`` and ``report.html`` into the run's folder, each whole or not at all; returns their paths.
 
-    ``history`` is the run's where it is open already; it is read again only where it is not and something was found.
+    ``history`` is the run's where it is open already; else it is read again. Where it cannot be read, the page says so
+    and shows the verdict alone.
     """
-    stories = _stories(verdict, run_folder) if history is None else _told(verdict, history)
+    exhibits = _read(verdict, run_folder) if history is None else _shown(verdict, history)
     return (
         written(run_folder / "junit.xml", junit.render(verdict)),
-        written(run_folder / "report.html", html.render(verdict, run_folder, stories)),
+        written(run_folder / "report.html", html.render(verdict, run_folder, exhibits)),
     )
 
 
@@ -33,14 +31,18 @@ def written(path: Path, text: str) -> Path:
     return path
 
 
-def _stories(verdict: Verdict, run_folder: Path) -> dict[str, list[Moment]]:
-    if not verdict.worst:
-        return {}
-    with History.of_run(run_folder) as history:
-        return _told(verdict, history)
+def _read(verdict: Verdict, run_folder: Path) -> Exhibits:
+    try:
+        history = History.of_run(run_folder)
+    except (OSError, ValueError, duckdb.Error) as problem:
+        return without_record(str(problem).splitlines()[0])
+    with history:
+        return _shown(verdict, history)
 
 
-def _told(verdict: Verdict, history: History) -> dict[str, list[Moment]]:
-    subjects = list(dict.fromkeys(finding.about for _, finding in verdict.worst))[:STORIES_TOLD]
-    stories = {subject: order_timeline(history, subject)[:MOST_MOMENTS] for subject in subjects}
-    return {subject: story for subject, story in stories.items() if story}
+def _shown(verdict: Verdict, history: History) -> Exhibits:
+    """A record that was tampered with may hold what no query can reckon with: that costs the plots, not the verdict."""
+    try:
+        return exhibits_of(history, verdict)
+    except duckdb.Error as problem:
+        return without_record(str(problem).splitlines()[0])

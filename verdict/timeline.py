@@ -80,8 +80,13 @@ def order_timeline(history: History, order_ref: str) -> list[Moment]:
 
 def describe(history: History, ids: Sequence[str]) -> dict[str, str]:
     """A line for each of these calls, effects and deliveries; ids of nothing that is known are left out."""
+    return {moment.id: str(moment) for moment in moments_of(history, ids)}
+
+
+def moments_of(history: History, ids: Sequence[str]) -> list[Moment]:
+    """These calls, effects and deliveries in time order; ids of nothing that is known are left out."""
     if not ids:
-        return {}
+        return []
     wanted = "{} IN (SELECT unnest($1::VARCHAR[]))"
     lines = _LINES.format(
         calls=wanted.format("call_id"),
@@ -89,15 +94,20 @@ def describe(history: History, ids: Sequence[str]) -> dict[str, str]:
         deliveries=wanted.format("delivery_id"),
     )
     rows = history.rows(lines, [list(ids)])
-    return {moment.id: str(moment) for moment in sorted(_moments(history, rows), key=lambda m: m.at_s)}
+    return sorted(_moments(history, rows), key=lambda m: m.at_s)
 
 
-def _moments(history: History, rows: Sequence[dict[str, Any]]) -> list[Moment]:
-    start_ns = history.one(
+def start_of(history: History) -> int | None:
+    """When the run's first record was made, in nanoseconds; null where there is none."""
+    first: int | None = history.one(
         "SELECT min(at_ns) FROM (SELECT min(at_ns) AS at_ns FROM effects WHERE actor IS DISTINCT FROM 'before-run' "
         "UNION ALL SELECT min(at_ns) FROM calls UNION ALL SELECT min(at_ns) FROM workload)"
     )
+    return first
+
+
+def _moments(history: History, rows: Sequence[dict[str, Any]]) -> list[Moment]:
+    start_ns = start_of(history) or 0
     return [
-        Moment(str(r["id"]), (r["at_ns"] - (start_ns or 0)) / 1e9, r["what"], r["system"], r["words"])
-        for r in rows
+        Moment(str(r["id"]), (r["at_ns"] - start_ns) / 1e9, r["what"], r["system"], r["words"]) for r in rows
     ]

@@ -11,6 +11,7 @@ from rich.console import Console
 from peakproof.verdict.judge import judge_history
 from peakproof.verdict.render import html, junit, terminal
 from peakproof.verdict.render import json as json_rendering
+from peakproof.verdict.render.exhibits import exhibits_of
 from peakproof.verdict.render.wording import printable
 from peakproof.verdict.report import write_reports
 from peakproof.verdict.result import Verdict
@@ -132,9 +133,8 @@ def test_junit_shows_an_invalid_run_as_an_error() -> None:
 
 def test_the_page_shows_the_finding_and_its_story() -> None:
     with history_of(TWICE, run=RUN) as history:
-        page = html.render(
-            judge_history(history), FOLDER, {"web-000001": order_timeline(history, "web-000001")}
-        )
+        verdict = judge_history(history)
+        page = html.render(verdict, FOLDER, exhibits_of(history, verdict))
     assert "web-000001: booked 2 times" in page
     assert "The whole story of web-000001" in page
     assert "peakproof explain elsewhere/r1 web-000001" in page

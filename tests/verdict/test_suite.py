@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,14 @@ from peakproof.verdict.suite import Part, SuiteVerdict, write_suite
 from .histories import accepted, booked, history_of, posted
 
 
-def a_verdict(scenario: str, outcome: Outcome, *reasons: str) -> Verdict:
+@cache
+def judged_once() -> Verdict:
     with history_of([accepted(), booked(), posted()]) as history:
-        judged = judge_history(history)
+        return judge_history(history)
+
+
+def a_verdict(scenario: str, outcome: Outcome, *reasons: str) -> Verdict:
+    judged = judged_once()
     return replace(judged, run=replace(judged.run, scenario=scenario), verdict=outcome, reasons=reasons)
 
 
@@ -70,6 +76,9 @@ def test_its_page_leads_to_the_reports_of_the_runs_and_names_what_was_not_run(tm
     assert 'href="run-1/report.html"' in page
     assert "never-run" in page
     assert "INCONCLUSIVE" in page
+    assert "Of 3 scenarios 1 proved nothing, 1 passed, 1 was not run." in page
+    assert "What was proved where" in page
+    assert "<script" not in page
 
 
 def test_the_terminal_shows_every_scenario_and_the_merged_verdict(tmp_path: Path) -> None:

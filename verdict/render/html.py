@@ -1,17 +1,30 @@
 """The verdict as one self-contained HTML page; nothing that came over the wire is ever taken for HTML."""
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ..result import Verdict
-from ..timeline import Moment
-from .figures import channels_of, figure_rows, percentiles_of, three_digits
-from .wording import BANNERS, MARKS, commands, evidence_lines, printable
+from ... import __version__
+from ..result import ObjectiveResult, Outcome, Verdict
+from .exhibits import Exhibits
+from .figures import NOT_SAID, FigureRow, channels_of, figure_rows, percentiles_of, three_digits
+from .forensics import Manners
+from .script import scripts, style
+from .sentences import explanation
+from .wording import BANNERS, MARKS, commands, counted, evidence_lines, printable
 
-FINDINGS_SHOWN = 50
+CARDS_SHOWN = 5
+"""So many findings of each invariant stand on a card of their own."""
+FINDINGS_SHOWN = 40
+"""So many more stand in a table."""
 EVIDENCE_SHOWN = 20
+
+OUTCOME_MARKS: dict[Outcome, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?"}
+_GRAVITY = {"critical": 0, "major": 1, "minor": 2}
 
 templates = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -21,35 +34,149 @@ templates = Environment(
     lstrip_blocks=True,
 )
 templates.filters["printable"] = lambda value: printable(str(value))
+templates.filters["lines"] = lambda value: "\n".join(map(printable, str(value).split("\n")))
 
 
-def render(verdict: Verdict, folder: Path, timelines: Mapping[str, Sequence[Moment]] | None = None) -> str:
-    """The page on the run in ``folder``; ``timelines`` are the stories of some orders, shown beneath their findings."""
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One objective on a figure."""
+
+    words: str
+    mark: str
+    tone: str
+    """``met``, ``missed`` or ``unsaid``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One key figure at a glance."""
+
+    name: str
+    value: str
+    known: bool
+    percentiles: str
+    goals: tuple[Goal, ...]
+
+    @property
+    def tone(self) -> str:
+        """The worst of its objectives; empty where it has none."""
+        return next(
+            (tone for tone in ("missed", "unsaid", "met") if any(g.tone == tone for g in self.goals)), ""
+        )
+
+
+def render(verdict: Verdict, folder: Path, exhibits: Exhibits | None = None) -> str:
+    """The page on the run in ``folder``; ``exhibits`` are what its record shows, nothing where there is none."""
+    shown = exhibits or Exhibits()
+    broken = sorted(
+        (result for result in verdict.invariants if result.findings),
+        key=lambda result: (_GRAVITY.get(result.severity, 3), not result.primary, result.step, result.id),
+    )
+    by_class = sorted(verdict.invariants, key=lambda result: (result.class_, result.step, result.id))
+    numbers = {about: place for place, about in enumerate(shown.stories, 1)}
+    told: set[str] = set()
+
+    def claimed(about: str) -> bool:
+        """Whether this is the first to ask: a story is told once."""
+        if about in told:
+            return False
+        told.add(about)
+        return True
+
     return templates.get_template("report.html").render(
         verdict=verdict,
-        facts=_facts(verdict),
+        exhibits=shown,
+        scripts=scripts() if shown.charts else (),
+        library_style=style(),
+        version=__version__,
+        title=verdict.run.scenario or "Run",
+        chips=_chips(verdict),
+        sentences=explanation(verdict),
         counts={name: count for name, count in verdict.counts.items() if count or name != "unreadable_lines"},
-        timelines=timelines or {},
         banner=BANNERS[verdict.verdict],
+        mark=OUTCOME_MARKS[verdict.verdict],
         marks=MARKS,
+        tiles=tiles_of(verdict),
         figures=figure_rows(verdict),
         percentiles=percentiles_of(verdict),
         channels=channels_of(verdict),
-        number=three_digits,
+        classes=[
+            (name, list(results)) for name, results in groupby(by_class, key=lambda result: result.class_)
+        ],
+        broken=broken,
+        first=next(
+            (finding for result in broken for finding in result.primary if finding.about in shown.stories),
+            None,
+        ),
+        claimed=claimed,
+        story_number=numbers.__getitem__,
+        logged={line.band.injection: line for line in shown.faults},
+        wrongs=_wrongs,
+        duration=lambda value: "" if value is None else f"{three_digits(value)} s",
         commands=lambda finding: commands(folder, finding),
         evidence=lambda finding: evidence_lines(verdict, finding, EVIDENCE_SHOWN),
+        again=f"peakproof run --from {shlex.quote(printable(str(folder)))}",
+        cards=CARDS_SHOWN,
         most=FINDINGS_SHOWN,
     )
 
 
-def _facts(verdict: Verdict) -> str:
+def tiles_of(verdict: Verdict) -> list[Tile]:
+    """Every key figure with the objectives on it; those with objectives first."""
+    names = {kpi.name: kpi for kpi in verdict.kpis}
+    tiles = [
+        _tile(
+            row,
+            [one for one in verdict.objectives if one.kpi in names and _is_of(one.kpi, row)],
+            percentiles_of(verdict),
+        )
+        for row in figure_rows(verdict)
+    ]
+    return sorted(tiles, key=lambda tile: not tile.goals)
+
+
+def _tile(row: FigureRow, objectives: Sequence[ObjectiveResult], percentiles: str) -> Tile:
+    known = any(character.isdigit() for character in row.overall) and not row.overall.startswith("too few")
+    several = " · " in row.overall
+    note = f"{percentiles}; {NOT_SAID} too few samples" if NOT_SAID in row.overall else percentiles
+    return Tile(row.name, row.overall, known, note if several else "", tuple(map(_goal, objectives)))
+
+
+def _is_of(kpi: str, row: FigureRow) -> bool:
+    """Whether a figure, or a percentile of it, stands in this row."""
+    name = row.name.replace(" ", "_")
+    return kpi == name or kpi.rpartition("_p")[0] == name
+
+
+def _goal(objective: ObjectiveResult) -> Goal:
+    if objective.met is None:
+        return Goal(f"{objective.objective}: too few samples", "?", "unsaid")
+    value = three_digits(objective.value) if objective.value is not None else "?"
+    if objective.met:
+        return Goal(f"{objective.objective}: {value}", "✓", "met")
+    return Goal(f"{objective.objective}: missed, {value}", "✗", "missed")
+
+
+def _wrongs(manners: Manners) -> list[str]:
+    """What an operation's repetitions show that a careful middleware never does."""
+    said = []
+    if manners.key_changed:
+        said.append(f"{counted(manners.key_changed, 'repetition')} under another key")
+    if manners.after_refusal:
+        said.append(f"{counted(manners.after_refusal, 'repetition')} of what was refused for good")
+    if manners.unanswered and not manners.keyed:
+        said.append("no key, though replies got lost")
+    return said
+
+
+def _chips(verdict: Verdict) -> list[str]:
     run = verdict.run
     facts = [
-        run.id,
-        None if run.seed is None else f"seed {run.seed}",
         run.sut or "no system under test named",
+        None if run.seed is None else f"seed {run.seed}",
         f"{run.duration_s:.0f} s" if run.duration_s else None,
         run.started_at[:19].replace("T", " ") + " UTC" if run.started_at else None,
-        f"flows: {', '.join(run.flows)}",
+        f"flows: {', '.join(run.flows)}" if run.flows else None,
+        run.id,
     ]
-    return " · ".join(fact for fact in facts if fact)
+    return [fact for fact in facts if fact]

@@ -1,19 +1,25 @@
 """A suite on a terminal and as one page over all its runs."""
 
+from collections import Counter
 from pathlib import Path
+from urllib.parse import quote
 
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ..result import Outcome
+from ... import __version__
+from ..result import InvariantResult, Outcome
 from ..suite import Part, SuiteVerdict, worst_first
 from .html import templates
 from .terminal import BANNER_STYLE, explained
+from .wording import MARKS as STATUS_MARKS
 from .wording import commands, counted, printable
 
 MARKS: dict[Outcome, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?"}
+_TONES: dict[Outcome, str] = {"pass": "holds", "fail": "violated", "inconclusive": "indeterminate"}
+_WORDS: dict[Outcome, str] = {"fail": "failed", "inconclusive": "proved nothing", "pass": "passed"}
 BANNERS: dict[Outcome, str] = {
     "pass": "PASS: every scenario holds",
     "fail": "FAIL: the middleware broke what it must keep",
@@ -58,13 +64,52 @@ def page(suite: SuiteVerdict, folder: Path) -> str:
     """One self-contained page; its links lead to the reports of the runs below ``folder``."""
     return templates.get_template("suite.html").render(
         suite=suite,
+        version=__version__,
+        scripts=(),
+        chips=_chips(suite),
         banner=BANNERS[suite.verdict],
         marks=MARKS,
-        said=_said,
-        link=lambda part: (part.folder.relative_to(folder) / "report.html").as_posix(),
+        tones=_TONES,
+        statuses=STATUS_MARKS,
+        sentences=_sentences(suite),
+        rows=_rows(suite),
+        link=lambda part: quote((part.folder.relative_to(folder) / "report.html").as_posix()),
         worst=[(part, *one) for part in worst_first(suite.parts) for one in part.verdict.worst[:3]],
         commands=commands,
     )
+
+
+def _chips(suite: SuiteVerdict) -> list[str]:
+    suts = dict.fromkeys(part.verdict.run.sut for part in suite.parts if part.verdict.run.sut)
+    return [*suts, f"seed {suite.seed}", counted(len(suite.parts) + len(suite.missing), "scenario")]
+
+
+def _sentences(suite: SuiteVerdict) -> list[str]:
+    """What came of it, under what pressure, and where to start."""
+    outcomes = Counter(part.verdict.verdict for part in suite.parts)
+    total = counted(len(suite.parts) + len(suite.missing), "scenario")
+    said = [f"{outcomes[outcome]} {words}" for outcome, words in _WORDS.items() if outcomes[outcome]]
+    if suite.missing:
+        said.append(f"{len(suite.missing)} {'was' if len(suite.missing) == 1 else 'were'} not run")
+    sums: Counter[str] = Counter()
+    for part in suite.parts:
+        sums.update(part.verdict.counts)
+    fired = sum(fault.fired for part in suite.parts for fault in part.verdict.faults)
+    met = f"{counted(sums['orders'], 'order')}, {counted(sums['calls'], 'call')} and {counted(fired, 'strike')} of faults"
+    sentences = [f"Of {total} {', '.join(said)}.", f"Together they saw {met}."]
+    for part in worst_first(suite.parts):
+        if part.verdict.worst:
+            result, finding = part.verdict.worst[0]
+            start = f"Start with {part.scenario}: {finding.subject} ({finding.finding}): {result.remedy}"
+            return [*sentences, printable(start)]
+    return sentences
+
+
+def _rows(suite: SuiteVerdict) -> list[tuple[str, list[InvariantResult | None]]]:
+    """Each invariant with what became of it in every scenario, in the order of the flow; null where it was not asked."""
+    found = [{result.id: result for result in part.verdict.invariants} for part in suite.parts]
+    steps = {result.id: (result.step, result.id) for results in found for result in results.values()}
+    return [(id_, [results.get(id_) for results in found]) for id_ in sorted(steps, key=steps.__getitem__)]
 
 
 def _table(suite: SuiteVerdict) -> Table:

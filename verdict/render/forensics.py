@@ -1,0 +1,71 @@
+"""How the middleware retried, and what it did with idempotency keys: one line an operation that was repeated."""
+
+from dataclasses import dataclass
+
+from ...history.reader import History
+
+MOST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What was seen of one operation's calls that change something."""
+
+    operation: str
+    intents: int
+    calls: int
+    repeated: int
+    """Intents that were asked for more than once."""
+    most: int
+    """The most calls for one intent."""
+    first_wait_s: float | None
+    """The median wait before the first repetition."""
+    longest_wait_s: float | None
+    keyed: int
+    """Calls with an idempotency key."""
+    key_changed: int
+    """Repetitions under another key than the call before."""
+    after_success: int
+    """Repetitions of what had already been answered with success."""
+    after_refusal: int
+    """Repetitions of what had been refused for good."""
+    unanswered: int
+    """Calls that got no reply, or an answer from which nobody can know."""
+
+
+def manners_of(history: History) -> list[Manners]:
+    """The operations with the most repetitions first; those never repeated are left out."""
+    rows = history.rows(
+        """
+        WITH asked AS (
+            SELECT system, operation, subject, path, request_body, at_ns, outcome, permanent, status, idempotency_key,
+                   lag(at_ns) OVER intent                                       AS before_ns,
+                   lag(idempotency_key) OVER intent                             AS key_before,
+                   lag(outcome) OVER intent                                     AS outcome_before,
+                   lag(permanent) OVER intent                                   AS refused_before,
+                   row_number() OVER intent                                     AS place
+            FROM   sut_calls WHERE changes
+            WINDOW intent AS (PARTITION BY system, operation, subject, path, request_body ORDER BY at_ns, call_id)
+        )
+        SELECT concat_ws(' ', system, operation)                                AS operation,
+               count(*) FILTER (WHERE place = 1)                                AS intents,
+               count(*)                                                         AS calls,
+               count(*) FILTER (WHERE place = 2)                                AS repeated,
+               max(place)                                                       AS most,
+               median((at_ns - before_ns) / 1e9) FILTER (WHERE place = 2)       AS first_wait_s,
+               max((at_ns - before_ns) / 1e9)                                   AS longest_wait_s,
+               count(idempotency_key)                                           AS keyed,
+               count(*) FILTER (WHERE place > 1 AND key_before IS NOT NULL
+                                      AND idempotency_key IS DISTINCT FROM key_before) AS key_changed,
+               count(*) FILTER (WHERE outcome_before = 'ok')                    AS after_success,
+               count(*) FILTER (WHERE refused_before)                           AS after_refusal,
+               count(*) FILTER (WHERE outcome = 'unknown')                      AS unanswered
+        FROM   asked
+        GROUP  BY system, operation
+        HAVING max(place) > 1
+        ORDER  BY calls - intents DESC, operation
+        LIMIT  $1
+        """,
+        [MOST],
+    )
+    return [Manners(**row) for row in rows]
