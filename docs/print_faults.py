@@ -27,6 +27,9 @@ schedule:
   only: which call meets them depends on the order of arrival.
 - **Order**: where several meet on one call, the one that stands first in the schedule is outermost, and those injected by hand
   come after all planned ones, in order of arrival. What hides a whole system comes before its throttle, the others after.
+- **The system under test**: `sut` is a place of its own for `sut-kill`, `sut-pause` and `sut-restart`, which `*` never means.
+  They need a middleware that peakproof started (`sut.command`); one that they strike has not died, and it is started
+  again before the estate settles.
 - Everything is healed before the estate settles. The fault log of the history (`faults` in [history.md](history.md)) says
   when each was armed, which calls it met and when it was healed. A planned one that never fired makes the run inconclusive.
 """
@@ -71,9 +74,17 @@ def family(seam: str) -> Iterator[str]:
 
 def settings(entry: Entry) -> str:
     return "<br>".join(
-        f"`{one.name}`: {one.expected.replace('|', 'or')}" + ("" if one.required else f", `{one.default}`")
+        f"`{one.name}`: {one.expected.replace('|', 'or')}"
+        + ("" if one.required or one.default is None else f", `{typed(one.default)}`")
         for one in entry.settings
     )
+
+
+def typed(value: object) -> str:
+    """As a scenario says it: 5 for 5.0, true for True."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def fault(entry: Entry) -> Iterator[str]:

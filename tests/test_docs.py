@@ -7,6 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from peakproof.chaos.registry import FAULTS
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
@@ -63,6 +65,16 @@ def test_every_operation_that_the_flows_page_names_exists() -> None:
     }
     assert named - no_operations <= known
     assert len(named & known) > 10
+
+
+def test_the_page_of_faults_is_current_and_has_them_all() -> None:
+    printed = printer("print_faults").document()
+    stored = (DOCS / "faults.md").read_text("utf-8")
+    assert stored == printed, "docs/faults.md is stale: run python docs/print_faults.py > docs/faults.md"
+    assert re.findall(r"^\| \[`([a-z-]+)`\]", stored, re.MULTILINE) == re.findall(
+        r"^### ([a-z-]+)$", stored, re.MULTILINE
+    )
+    assert set(re.findall(r"^### ([a-z-]+)$", stored, re.MULTILINE)) == set(FAULTS.names())
 
 
 def test_the_page_of_throttles_is_current() -> None:

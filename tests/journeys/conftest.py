@@ -20,6 +20,7 @@ RUNS = {
     **dict.fromkeys(DEFECTS, ("black-friday", 15)),
     **dict.fromkeys(QUIET, ("quiet-day", 8)),
     "any-version": ("black-friday", 10),
+    "ack-before-durable": ("middleware-restart", 12),
     DO_NOTHING: ("black-friday", 5),
 }
 """Scenario and seconds of the run with each defect."""
