@@ -23,6 +23,8 @@ RECEIVED_HOT_SKUS = 3
 
 PRICE_CHANGES_PER_ORDER = 0.1
 TWICE_CHANGED = 2
+REPRICED_BETWEEN = (0.05, 0.7)
+"""Parts of the workload's time, from which to which prices change."""
 
 
 def corrections(plan: Plan, real: Sequence[Correction]) -> list[Count | Damage]:
@@ -73,10 +75,12 @@ def receipts(plan: Plan) -> list[Receipt]:
     ]
 
 
-def price_changes(plan: Plan, wanted_number: int | None = None) -> list[PriceChange]:
+def price_changes(
+    plan: Plan, wanted_number: int | None = None, between: tuple[float, float] = REPRICED_BETWEEN
+) -> list[PriceChange]:
     """Black Friday markdowns of 5 to 30 %; half hold at once, half later, and some SKUs change twice.
 
-    ``wanted_number`` SKUs change; unless said, one for ten orders.
+    ``wanted_number`` SKUs change; unless said, one for ten orders. ``between`` are parts of the workload's time.
     """
     dice = Dice(plan.seed)
     wanted = demand(plan.orders)
@@ -88,7 +92,7 @@ def price_changes(plan: Plan, wanted_number: int | None = None) -> list[PriceCha
     for sku in popular[:number]:
         currencies = sorted(plan.prices[sku])
         currency = currencies[int(dice.roll("currency", sku) * len(currencies))]
-        at_s = plan.duration_s * dice.between(0.05, 0.7, "repriced", sku)
+        at_s = plan.duration_s * dice.between(*between, "repriced", sku)
         notice_s = 0.0
         if dice.chance(0.5, "notice", sku):
             notice_s = plan.duration_s * dice.between(0.02, 0.1, "notice for", sku)

@@ -81,14 +81,16 @@ T = TypeVar("T")
 class Habits:
     """How shoppers and the back office differ from what was measured; None is as measured.
 
-    ``cancelled_share`` and ``returned_share`` are parts of the orders, ``repriced`` counts price changes, and
-    ``rush_share`` is the part of the orders that also want one unit of the day's most wanted article.
+    ``cancelled_share`` and ``returned_share`` are parts of the orders, ``repriced`` counts price changes,
+    ``rush_share`` is the part of the orders that also want one unit of the day's most wanted article, and
+    ``repriced_between`` the parts of the workload's time from which to which prices change.
     """
 
     cancelled_share: float | None = None
     returned_share: float | None = None
     repriced: int | None = None
     rush_share: float = 0.0
+    repriced_between: tuple[float, float] = back_office.REPRICED_BETWEEN
 
 
 def plan(
@@ -147,7 +149,7 @@ def plan(
         *_returns(kept, len(orders), before_run, duration_s, dice, habits.returned_share),
         *back_office.receipts(shopping),
         *back_office.corrections(shopping, trace.corrections),
-        *back_office.price_changes(shopping, habits.repriced),
+        *back_office.price_changes(shopping, habits.repriced, habits.repriced_between),
     ]
     return replace(shopping, items=tuple(sorted(items, key=lambda item: item.at_s)))
 

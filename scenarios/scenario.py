@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ..chaos.injection import Injection
+from ..loadtests.back_office import REPRICED_BETWEEN
 from ..loadtests.plan import (
     Channel,
     Count,
@@ -65,6 +66,9 @@ LONGEST_S = 7 * 86_400
 """No phase of a run takes longer than a week."""
 
 
+Part = Annotated[Number, Field(ge=0, le=1)]
+
+
 class Workload(Value):
     """What shoppers and the back office do."""
 
@@ -90,6 +94,8 @@ class Workload(Value):
     """Part of the orders of which something comes back; else as measured."""
     repriced: Annotated[Whole, Field(ge=0)] | None = None
     """So many articles change their price; else one for ten orders."""
+    repriced_between: tuple[Part, Part] = REPRICED_BETWEEN
+    """From which part of the workload to which prices change."""
     rush_share: Annotated[Number, Field(ge=0, le=1)] = 0.0
     """Part of the orders that also want one unit of the day's most wanted article, on every channel."""
     unknown_items: Annotated[Whole, Field(ge=0)] = 0
@@ -115,6 +121,9 @@ class Workload(Value):
                 )
         elif self.profile not in Profile.names():
             raise Wrong(("profile",), unknown("profile", self.profile, Profile.names()))
+        first, last = self.repriced_between
+        if first >= last:
+            raise Wrong(("repriced_between",), f"must end after it begins, got [{first:g}, {last:g}]")
         if self.day is not None and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", self.day):
             raise Wrong(("day",), f"must be a day like '2011-12-05', got {self.day!r}")
         return self
@@ -393,6 +402,7 @@ class Scenario(Value):
                     workload.returned_share,
                     workload.repriced,
                     workload.rush_share,
+                    workload.repriced_between,
                 ),
             )
         except ValueError as error:

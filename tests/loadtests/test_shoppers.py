@@ -332,3 +332,9 @@ def test_a_rush_is_for_one_article_on_every_channel() -> None:
 def test_a_price_storm_has_as_many_changes_as_it_says() -> None:
     made = a_plan(habits=Habits(repriced=300))
     assert len({item.sku for item in made.items if isinstance(item, PriceChange)}) == 300
+
+
+def test_prices_change_in_the_part_of_the_day_that_is_said() -> None:
+    made = a_plan(habits=Habits(repriced=50, repriced_between=(0.5, 0.6)))
+    changed_s = [item.at_s / made.duration_s for item in made.items if isinstance(item, PriceChange)]
+    assert 0.5 <= min(changed_s) < max(changed_s) <= 0.6 + 0.02, "some change a second time soon after"

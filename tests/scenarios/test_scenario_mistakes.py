@@ -44,6 +44,9 @@ def refusal(tmp_path: Path, text: str) -> str:
         pytest.param("name: x\ndeliveries: { ladder_s: [] }\n", ":2: deliveries.ladder_s: must be a list that is not empty", id="a ladder without rungs"),
         pytest.param("name: x\ndeliveries: { ladder_s: [0, -1] }\n", ":2: deliveries.ladder_s.1: must be at least 0, got -1", id="a rung below the ground"),
         pytest.param("name: x\ndeliveries: { in_flight: 1.5 }\n", ":2: deliveries.in_flight: must be a whole number, got 1.5", id="half a delivery"),
+        pytest.param("name: x\nworkload: { repriced_between: [0.7, 0.2] }\n", ":2: workload.repriced_between: must end after it begins, got [0.7, 0.2]", id="prices that stop before they start"),
+        pytest.param("name: x\nreplay_parked: 11\n", ":2: replay_parked: must be at most 10, got 11", id="more replays than anybody clicks"),
+        pytest.param("name: x\nobjectives: [fast]\n", ":2: objectives: objective 'fast' cannot be read", id="an objective that says nothing"),
         # The estate
         pytest.param("name: x\nestate: { systems: { till: { kind: marketplce } } }\n", ":2: estate.systems.till.kind: unknown kind of system 'marketplce'; did you mean 'marketplace'", id="an unknown kind"),
         pytest.param("name: x\nestate: { systems: { till: {} } }\n", ":2: estate.systems.till.kind: is missing", id="a system without a kind"),

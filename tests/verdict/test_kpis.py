@@ -27,6 +27,7 @@ from .histories import (
     no_reply,
     parked,
     posted,
+    price_set,
     refund_confirmed,
     requested,
     return_requested,
@@ -176,6 +177,15 @@ def test_recovery_time_ends_when_no_more_orders_wait_than_at_the_start(
     assert measured("recovery_time", rows)["recovery_time"].value == expected
 
 
+@pytest.mark.parametrize("fault", ["refused", "sut-kill", "sut-pause"])
+def test_a_closed_port_and_a_middleware_that_is_struck_are_outages_too(fault: str) -> None:
+    def word(second: float, word: str) -> Row:
+        return at(second, FaultMark(at_ns=0, injection="i1", fault=fault, mark=word, system="sut"))
+
+    rows = [word(10, "armed"), word(10, "fired"), at(12, accepted()), word(20, "healed"), at(26, posted())]
+    assert measured("recovery_time", rows)["recovery_time"].value == 6.0
+
+
 def test_recovery_time_is_said_of_each_outage_and_its_value_is_the_longest() -> None:
     def outage(injection: str, *marks: tuple[float, str]) -> list[Row]:
         return [
@@ -197,6 +207,27 @@ def test_recovery_time_is_said_of_each_outage_and_its_value_is_the_longest() -> 
     assert figure.document()["by_injection"] == {"erp-outage": {"value": 6.0}, "wms-outage": {"value": 2.0}}
     never = measured("recovery_time", [*rows[:3], at(12, accepted())])["recovery_time"]
     assert never.document()["by_injection"] == {"erp-outage": {"value": None}}
+
+
+@pytest.mark.parametrize(
+    ("prices", "orders", "times"),
+    [
+        pytest.param(100, 20, 3.0, id="three times as long in the storm"),
+        pytest.param(99, 20, None, id="too few prices for a storm"),
+        pytest.param(100, 19, None, id="too few orders in the storm"),
+    ],
+)
+def test_order_sync_slowdown_compares_orders_in_a_storm_of_prices_with_all_others(
+    prices: int, orders: int, times: float | None
+) -> None:
+    storm: list[Row] = [at(10 + n / 100, price_set("1.00", version=n)) for n in range(prices)]
+    storm[-1] = at(20, storm[-1])
+    before: list[Row] = [row for n in range(20) for row in (at(1, accepted(f"A{n}")), at(2, posted(f"A{n}")))]
+    meanwhile: list[Row] = [
+        row for n in range(orders) for row in (at(15, accepted(f"B{n}")), at(18, posted(f"B{n}")))
+    ]
+    figure = measured("order_sync_slowdown", [*storm, *before, *meanwhile])["order_sync_slowdown"]
+    assert (figure.value, figure.reason) == (times, None)
 
 
 @pytest.mark.parametrize(
