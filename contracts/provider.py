@@ -13,7 +13,7 @@ from ..scenarios.errors import RunError
 from .errors import ContractsError
 from .pact_file import Pact
 from .result import Mismatch, Outcome, Verification, mismatches_of
-from .script import copy_of, filled, names_wanted, promised, sent, shows_credentials, split
+from .script import copy_of, filled, names_wanted, needs_credentials, promised, sent, shows_credentials, split
 from .stage import MESSAGE_PATH, Part, Stage
 
 TIMEOUT_MS = 10_000
@@ -128,9 +128,7 @@ def _outcomes(
                 interaction,
                 tuple(_mismatches(parts[number], results.get(number))),
                 _milliseconds(results.get(number)),
-                interaction.kind == "http"
-                and interaction.status != 401
-                and not shows_credentials(interaction),
+                needs_credentials(interaction) and not shows_credentials(interaction),
             )
 
 

@@ -15,6 +15,7 @@ from .pact_file import Interaction, Pact
 
 MARK = "|"
 UNAUTHENTICATED = 401
+TOKEN_PATH = "/oauth/token"
 EXPRESSION = re.compile(r"\$\{([^}]*)\}")
 MATCHES = re.compile(r"^(\d+)\|(.*)$", re.DOTALL)
 
@@ -31,7 +32,7 @@ def copy_of(pact: Pact, numbers: Mapping[int, int], provider: str, credential: s
         told.pop("pending", None)
         _mark_states(told, number)
         interaction = pact.interactions[place]
-        if interaction.kind == "http" and interaction.status != UNAUTHENTICATED:
+        if needs_credentials(interaction):
             _authorise(told["request"], credential, in_lists=pact.version.startswith("4"))
         key = (
             "messages"
@@ -46,6 +47,13 @@ def split(marked: str) -> tuple[int, str] | None:
     """Number and text of what carries a mark."""
     found = MATCHES.match(marked)
     return (int(found[1]), found[2]) if found else None
+
+
+def needs_credentials(interaction: Interaction) -> bool:
+    """Whether the simulator has to know the caller for the answer that is expected."""
+    if interaction.kind != "http" or interaction.path == TOKEN_PATH:
+        return False
+    return interaction.status != UNAUTHENTICATED
 
 
 def shows_credentials(interaction: Interaction) -> bool:

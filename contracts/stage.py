@@ -96,7 +96,9 @@ class Stage:
         self._undo: list[Any] = []
         self._off_the_record = False
         self._secret = new_secret()
-        self._socket = socket.socket()
+        self._socket = socket.socket(
+            proto=socket.IPPROTO_TCP
+        )  # else asyncio sets no TCP_NODELAY on connections
         self._serving: asyncio.Task[None] | None = None
         self._server: uvicorn.Server | None = None
         self._beginning: dict[str, bytes] = {}
