@@ -11,7 +11,7 @@ import pytest
 
 from peakproof.chaos.dice import Dice
 from peakproof.chaos.errors import ChaosError
-from peakproof.chaos.fault import FaultContext, RuleFault
+from peakproof.chaos.fault import FaultContext, RuleFault, ThrottleFault
 from peakproof.chaos.faults.batch_posting import BatchPosting
 from peakproof.chaos.faults.currency_rounding import CurrencyRounding
 from peakproof.chaos.faults.key_forgotten import KeyForgotten
@@ -22,13 +22,16 @@ from peakproof.chaos.faults.lost_update import LostUpdate
 from peakproof.chaos.faults.period_closed import PeriodClosed
 from peakproof.chaos.faults.poison_order import PoisonOrder
 from peakproof.chaos.faults.price_changed_mid_order import PriceChangedMidOrder
+from peakproof.chaos.faults.rejected_later import RejectedLater
 from peakproof.chaos.faults.short_pick import ShortPick
 from peakproof.chaos.faults.stale_reads import StaleReads
 from peakproof.chaos.faults.stock_changed_mid_order import StockChangedMidOrder
+from peakproof.chaos.faults.throttle_cut import ThrottleCut
 from peakproof.chaos.faults.unknown_sku import UnknownSku
 from peakproof.chaos.gate import Gate
 from peakproof.chaos.injection import Injection, Trigger, When, Where
 from peakproof.chaos.registry import FAULTS
+from peakproof.chaos.throttles.token_bucket import TokenBucket
 from peakproof.history.records import Effect
 from peakproof.simulators.estate import Estate
 from peakproof.simulators.registry import KINDS, rules_of
@@ -130,6 +133,7 @@ class Client:
         self.session = session
         self.effects: list[Effect] = []
         self.replayed = False
+        self.retry_after_s = 0
         estate.observers.append(self.effects.append)
 
     async def ask(
@@ -147,6 +151,7 @@ class Client:
         headers = {"Authorization": f"Bearer {who.api_key}"} | ({"Idempotency-Key": key} if key else {})
         async with self.session.request(method, place.url + path, json=body, headers=headers) as answer:
             self.replayed = answer.headers.get("idempotent-replayed") == "true"
+            self.retry_after_s = int(answer.headers.get("retry-after", "0"))
             return answer.status, await answer.json()
 
     async def book(self, order_ref: str = "web-000001", key: str = "") -> tuple[int, Any]:
@@ -161,7 +166,7 @@ class Client:
                 await asyncio.sleep(0.002)
 
 
-def struck(estate: Estate, system: str, fault: RuleFault) -> Trigger:
+def struck(estate: Estate, system: str, fault: RuleFault | ThrottleFault) -> Trigger:
     trigger = Trigger(Injection("x", fault, Where(system)), rank=0, seed=1)
     estate.gates[system].arm(trigger)
     return trigger
@@ -322,6 +327,47 @@ async def test_orders_are_posted_together_at_the_next_batch(tmp_path: Path) -> N
         assert max(posted) < 0.45  # at or after the full half second, on a machine that may be slow
 
 
-def test_the_warehouse_finds_less(tmp_path: Path) -> None:
-    """The warehouse's own tests say what a short pick does to a fulfilment; here, that it is this rule's."""
-    assert ShortPick.rule in rules_of("wms")
+async def test_an_order_that_was_taken_is_rejected_when_it_is_posted(tmp_path: Path) -> None:
+    async with standing(tmp_path) as (estate, client):
+        trigger = struck(estate, "erp", RejectedLater("credit_limit", permanent=True))
+        status, order = await client.book()
+        assert (status, order["status"]) == (201, "received")
+        await client.until("sales_order_rejected")
+        _, later = await client.ask("erp", "GET", f"/v1/sales-orders/{order['sales_order_id']}")
+        assert (later["status"], trigger.fired) == ("rejected", 1)
+        assert (client.effects[-1].cause, client.effects[-1].permanent) == ("credit_limit", True)
+
+
+async def test_the_warehouse_finds_less_than_it_promised(tmp_path: Path) -> None:
+    async with standing(tmp_path) as (estate, client):
+        trigger = struck(estate, "wms", ShortPick(units=1))
+        part = {
+            **{
+                name: order_body()[name]
+                for name in ("order_ref", "priority", "ship_by", "service_level", "ship_to")
+            },
+            "part_id": "1",
+            "location": "north",
+            "lines": [{"line_id": "1", "sku": "22423", "quantity": 3}],
+        }
+        status, fulfilment = await client.ask("wms", "POST", "/v1/fulfilments", part)
+        assert status == 201, fulfilment
+        await client.until("shipment_confirmed")
+        _, picked = await client.ask("wms", "GET", f"/v1/fulfilments/{fulfilment['fulfilment_id']}")
+        assert picked["short"] == [{"line_id": "1", "sku": "22423", "quantity": 1}]
+        assert trigger.fired == 1
+
+
+async def test_a_cut_throttle_has_its_callers_wait_longer(tmp_path: Path) -> None:
+    async with standing(tmp_path, erp={"throttle": TokenBucket(rate_per_s=0.01, burst=8)}) as (
+        estate,
+        client,
+    ):
+        trigger = struck(estate, "erp", ThrottleCut(0.25))
+        statuses = [(await client.ask("erp", "GET", "/v1/items"))[0] for _ in range(3)]
+        assert statuses == [200, 200, 429]
+        assert (trigger.fired, 300 < client.retry_after_s <= 400) == (1, True)
+        estate.gates["erp"].heal(trigger)
+        assert (await client.ask("erp", "GET", "/v1/items"))[0] == 429
+        assert 0 < client.retry_after_s <= 100
+        assert trigger.fired == 1, "a refusal at the normal rate is nobody's fault"
