@@ -163,15 +163,19 @@ class Publisher:
         key = self._policies.idempotency.key(intent, self._generations.get(intent, 0))
         reply = await self._client.call(Request("POST", self._path, body), key=key)
         verdict = self._policies.retry.verdict(reply)
+        results = _results(reply, len(batch)) if verdict is Verdict.DONE else []
+        if results is None:
+            log.warning("%s: the answer to %d items cannot be read", self.topic, len(batch))
+            reply, verdict = Reply(None, code="unreadable"), Verdict.AGAIN
         if verdict is Verdict.AGAIN:
             if reply.unclear:
                 self._doubt = batch if self._exists else None
                 self._most = max(1, len(batch) // 2)
             return max(0.01, self._policies.retry.wait_s(self._failures, reply))
         self._doubt = None
-        if verdict is Verdict.DONE:
+        if results:
             self._most = min(max(self._most, len(batch)) * 2, self._widest)
-            wait_s = self._take(batch, msgspec.json.decode(reply.body, type=BatchResult).results)
+            wait_s = self._take(batch, results)
             if wait_s:
                 self._generations[intent] = self._generations.get(intent, 0) + 1
             return wait_s
@@ -187,8 +191,6 @@ class Publisher:
         wait_s = 0.0
         names = list(batch)
         for result in results:
-            if not 0 <= result.index < len(names):
-                continue
             name = names[result.index]
             code = result.problem.code if result.problem else ""
             detail = result.problem.detail if result.problem else ""
@@ -231,3 +233,12 @@ class Publisher:
 
     def _note(self, name: str, item: Item) -> None:
         self._store.note_publication(self.topic, name, msgspec.msgpack.encode(item))
+
+
+def _results(reply: Reply, items: int) -> list[ItemResult] | None:
+    """What became of each item; None where the answer cannot be read, or does not say it of every one."""
+    try:
+        results = msgspec.json.decode(reply.body, type=BatchResult).results
+    except msgspec.DecodeError:
+        return None
+    return results if sorted(result.index for result in results) == list(range(items)) else None

@@ -159,6 +159,29 @@ async def test_what_counts_once_is_looked_for_before_it_is_sent_again(store: Sto
     assert target.sent() == [["CHG-1", "CHG-2"], ["CHG-2"]]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b'{"results": null}',
+        b'{"results": [{"index": 0, "status": 201}, {"index": 1}]}',
+        b'{"results": [{"index": 0, "status": 201}]}',
+        b'{"results": [{"index": 0, "status": 201}, {"index": 2, "status": 201}]}',
+    ],
+)
+async def test_an_answer_that_cannot_be_read_says_nothing_of_what_counts_once(
+    store: Store, body: bytes
+) -> None:
+    async def exists(client: SystemClient, names: set[str]) -> set[str] | None:
+        return names & {"CHG-1", "CHG-2"}
+
+    target = Target(lambda items: Reply(207, body))
+    values = publisher(store, target, exists=exists)
+    offer(values, "CHG-1", "CHG-2")
+    await work_off(values)
+    assert target.sent() == [["CHG-1", "CHG-2"]], "both were booked, and found"
+
+
 async def test_what_counts_once_and_was_not_booked_goes_again_unchanged_under_its_key(store: Store) -> None:
     async def exists(client: SystemClient, names: set[str]) -> set[str] | None:
         return set()
