@@ -330,6 +330,7 @@ def run(
     _say("judging")
     verdict = judge_run(folder, invariants=sql, objectives=objectives or [])
     _show(verdict, folder, as_json)
+    _to_pull_request(folder)
     for complaint in runner.complaints:
         _say(f"your middleware's own word could not be read: {complaint}")
     if runner.death is not None:
@@ -400,6 +401,7 @@ def _run_suite(
 
         render(verdict, _stdout())
     _say(f"recorded in {runner.folder}; read {runner.folder / 'report.html'}")
+    _to_pull_request(runner.folder)
     raise SystemExit(verdict.exit_code)
 
 
@@ -835,30 +837,24 @@ def judge(
     folder = _run_folder(run)
     verdict = judge_run(folder, invariants=_judged_by(invariants, objectives), objectives=objectives or [])
     _show(verdict, folder, as_json)
+    _to_pull_request(folder)
     raise SystemExit(verdict.exit_code)
 
 
 @app.command()
 @guarded
 def report(run: RunArgument) -> None:
-    """Write report.html and junit.xml of a stored run, and say where they are."""
+    """Write report.html, junit.xml and summary.md of a stored run, and say where they are."""
     from .scenarios.reports import judge_run
-    from .verdict.judge import read_verdict
     from .verdict.report import write_reports
 
     folder = _run_folder(run)
     if (folder / "verdict.json").is_file():
-        try:
-            verdict = read_verdict(folder)
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(
-                f"{folder / 'verdict.json'}: cannot be read: {type(error).__name__}: {error}; make it again: peakproof judge {run}"
-            ) from None
-        write_reports(verdict, folder)
+        write_reports(_stored_verdict(folder, run), folder)
     else:
         judge_run(folder)
-    for path in (folder / "junit.xml", folder / "report.html"):
-        typer.echo(path)
+    for name in ("junit.xml", "report.html", "summary.md"):
+        typer.echo(folder / name)
 
 
 @app.command()
@@ -880,10 +876,23 @@ def explain(
         moments = order_timeline(history, order)
     if not moments:
         _check_order(folder, order)
+    judged = (folder / "verdict.json").is_file()
+    found = _stored_verdict(folder, run).about(order) if judged else ()
     if as_json:
-        typer.echo(json.dumps([asdict(moment) for moment in moments], indent=1, ensure_ascii=False))
-    else:
-        render_timeline(moments, _stdout())
+        proof = {one for _, finding in found for one in finding.evidence}
+        guilty = {finding.guilty for _, finding in found[:1]}
+        told = [
+            {
+                **asdict(moment),
+                "mark": "guilty" if moment.id in guilty else "evidence" if moment.id in proof else None,
+            }
+            for moment in moments
+        ]
+        typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
+        return
+    render_timeline(moments, _stdout(), found)
+    if not judged:
+        _say(f"not judged yet, so no step is marked: peakproof judge {run}")
 
 
 @app.command("list")
@@ -1121,6 +1130,17 @@ def _run_folder(given: str) -> Path:
     raise UsageError(f"there is no run {given!r}{hint}")
 
 
+def _stored_verdict(folder: Path, run: str) -> "Verdict":
+    from .verdict.judge import read_verdict
+
+    path = folder / "verdict.json"
+    try:
+        return read_verdict(folder)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{path}: cannot be read: {why}; make it again: peakproof judge {run}") from None
+
+
 def _check_order(folder: Path, order: str) -> None:
     from .scenarios.reports import orders_of
     from .verdict.render.wording import counted
@@ -1168,6 +1188,19 @@ def _show(verdict: "Verdict", folder: Path, as_json: bool) -> None:
     else:
         terminal.render(verdict, _stdout(), folder)
     _say(f"recorded in {folder}; read {folder / 'report.html'}")
+
+
+def _to_pull_request(folder: Path) -> None:
+    """Where GitHub shows a summary of each step, it shows ours."""
+    target = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not target:
+        return
+    try:
+        text = (folder / "summary.md").read_text("utf-8")
+        with Path(target).open("a", encoding="utf-8") as summary:
+            summary.write(f"{text}\n")
+    except OSError as error:
+        _say(f"GITHUB_STEP_SUMMARY: {target} cannot be written: {error.strerror}")
 
 
 class _Watched:

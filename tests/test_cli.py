@@ -433,7 +433,7 @@ def test_every_catalogue_is_listed_in_words_and_as_json(kind: str) -> None:
 def test_a_report_is_written_and_named(tmp_path: Path) -> None:
     empty_run(tmp_path / "one")
     result = peakproof("report", "one")
-    assert result.stdout.splitlines() == ["one/junit.xml", "one/report.html"]
+    assert result.stdout.splitlines() == ["one/junit.xml", "one/report.html", "one/summary.md"]
     assert result.exit_code == 0
     assert peakproof("report", "one").exit_code == 0
 
@@ -457,7 +457,24 @@ def test_an_order_is_explained(tmp_path: Path) -> None:
     (folder / "history" / "effects-x.jsonl").write_text(json.dumps(effect) + "\n")
     assert "order_placed" in peakproof("explain", "one", "web-000012").stdout
     (moment,) = json.loads(peakproof("explain", "one", "web-000012", "--json").stdout)
-    assert moment["system"] == "web"
+    assert (moment["system"], moment["mark"]) == ("web", None)
+
+
+def test_a_verdict_that_cannot_be_read_is_named_with_the_way_out(tmp_path: Path) -> None:
+    folder = empty_run(tmp_path / "one")
+    (folder / "verdict.json").write_text('{"schema": "peakproof/verdict/9"}')
+    result = peakproof("report", "one")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "make it again: peakproof judge one" in result.stderr
+
+
+def test_github_gets_the_summary_of_a_run_that_is_judged_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty_run(tmp_path / "one")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    peakproof("judge", "one")
+    assert (tmp_path / "summary").read_text("utf-8").startswith("## ❔ run: INCONCLUSIVE")
 
 
 def test_the_version_is_shown() -> None:

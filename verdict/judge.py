@@ -9,6 +9,7 @@ import msgspec
 
 from ..history.reader import History
 from . import invariant, kpi, validity
+from .guilt import with_guilty
 from .objective import Objective
 from .result import (
     Finding,
@@ -50,7 +51,8 @@ def judge_history(history: History, *, extra: Iterable[Path] = (), objectives: I
     invariants = invariant.catalogue(extra)
     wanted = [Objective.of_text(text) for text in (*(history.run.get("objectives") or ()), *objectives)]
     flows = [flow for (flow,) in history.connection.execute("SELECT flow FROM judged_flows").fetchall()]
-    results = with_consequences([one.ask(history) for one in invariants if one.is_about(flows)])
+    asked = [one.ask(history) for one in invariants if one.is_about(flows)]
+    results = with_guilty(history, with_consequences(asked), DESCRIBED_FINDINGS)
     figures = [figure for one in kpi.catalogue() for figure in one.take(history)]
     injections = _injections(history)
     checked = validity.check(history, injections)

@@ -25,6 +25,8 @@ class Finding:
     """The order that the subject is or belongs to; null where it is about something else."""
     consequence_of: str | None = None
     """The invariant whose finding about the same thing comes earlier in the flow; null for a primary finding."""
+    guilty: str | None = None
+    """The piece of evidence that broke the invariant; null where something was left undone, which is nobody's step."""
 
     @property
     def about(self) -> str:
@@ -38,6 +40,7 @@ class Finding:
             "evidence": list(self.evidence),
             "order_ref": self.order_ref,
             "consequence_of": self.consequence_of,
+            "guilty": self.guilty,
         }
 
 
@@ -234,6 +237,17 @@ class Verdict:
             for later in other.findings
             if later.consequence_of == result.id and later.about == finding.about
         )
+
+    def about(self, subject: str) -> tuple[tuple[InvariantResult, Finding], ...]:
+        """What was found about an order, or another subject: primary findings first, in the order of the flow."""
+        found = [
+            (finding.consequence_of is not None, result.step, result.id, result, finding)
+            for result in self.invariants
+            for finding in result.findings
+            if finding.about == subject
+        ]
+        found.sort(key=lambda entry: entry[:3])
+        return tuple((result, finding) for *_, result, finding in found)
 
     def document(self) -> dict[str, Any]:
         """The content of ``verdict.json``."""

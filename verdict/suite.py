@@ -66,14 +66,15 @@ class SuiteVerdict:
 
 
 def write_suite(suite: SuiteVerdict, folder: Path) -> Path:
-    """Write ``suite.json``, ``junit.xml`` and ``report.html`` into a suite's folder; returns the page's path."""
-    from .render import junit
+    """Write ``suite.json``, ``junit.xml``, ``summary.md`` and ``report.html`` into a suite's folder; returns the page's path."""
+    from .render import junit, markdown
     from .render import suite as rendered
     from .report import written
 
     whole = msgspec.json.format(msgspec.json.encode(suite.document()), indent=1).decode()
     written(folder / "suite.json", whole)
     written(folder / "junit.xml", junit.render(*(part.verdict for part in suite.parts)))
+    written(folder / "summary.md", markdown.render_suite(suite))
     return written(folder / "report.html", rendered.page(suite, folder))
 
 

@@ -51,7 +51,11 @@ class Moment:
     words: str
 
     def __str__(self) -> str:
-        return f"{self.at_s:9.3f} s  {self.what:<8}  {self.system:<8}  {self.words}"
+        return self.line(8)
+
+    def line(self, width: int) -> str:
+        """The moment in a line, with so much room for the name of its system."""
+        return f"{self.at_s:9.3f} s  {self.what:<8}  {self.system:<{width}}  {self.words}"
 
 
 def order_timeline(history: History, order_ref: str) -> list[Moment]:

@@ -9,7 +9,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped
 from rich.console import Console
 
 from peakproof.verdict.judge import judge_history
-from peakproof.verdict.render import html, junit, terminal
+from peakproof.verdict.render import html, junit, markdown, terminal
 from peakproof.verdict.render import json as json_rendering
 from peakproof.verdict.render.exhibits import exhibits_of
 from peakproof.verdict.render.wording import printable
@@ -73,7 +73,8 @@ def test_the_terminal_explains_the_worst_finding() -> None:
     assert "web-000001: booked 2 times" in shown
     assert "Send one Idempotency-Key per order" in shown
     assert "peakproof run --from elsewhere/r1 --only web-000001" in shown
-    assert "4.000 s  effect    erp       sales_order_received SO-2" in shown
+    assert "✗     4.000 s  effect    erp       sales_order_received SO-2" in shown
+    assert "✗     2.000 s" not in shown
     assert "repeated under k2 after k1" in shown
 
 
@@ -179,6 +180,62 @@ def test_a_bulk_call_belongs_to_the_story_of_each_of_its_subjects() -> None:
         assert [moment.what for moment in order_timeline(history, "B")] == ["call"]
 
 
+def told_to(terminal_width: int, rows: list[Row], order: str) -> str:
+    console = Console(file=io.StringIO(), width=terminal_width, color_system=None)
+    with history_of(rows, run=RUN) as history:
+        found = judge_history(history).about(order)
+        terminal.render_timeline(order_timeline(history, order), console, found)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_an_orders_story_in_the_terminal_points_at_the_guilty_step() -> None:
+    lines = told_to(120, TWICE, "web-000001").splitlines()
+    assert (
+        "✗     4.000 s  effect    erp  sales_order_received SO-2 28.95 GBP [received]  ← the guilty step"
+        in lines
+    )
+    assert "◆     0.000 s  effect    web  order_placed web-000001 28.95 GBP [placed]" in lines
+    assert "✗ booked 2 times  (orders_booked_exactly_once)" in lines
+    assert "  should be: Every order that a channel accepted is booked in the ERP exactly once." in lines
+
+
+def test_an_orders_story_says_where_nobody_is_guilty() -> None:
+    shown = told_to(120, [at(0, accepted("A")), at(1, told("order.placed"))], "A")
+    assert "the guilty step\n" not in shown.replace("✗ the guilty step, ◆ other evidence", "")
+    assert "no step is guilty: something is missing" in shown
+
+
+def test_a_pull_request_gets_the_verdict_the_worst_findings_and_the_commands() -> None:
+    verdict = verdict_of(TWICE)
+    shown = markdown.render(verdict, FOLDER)
+    assert shown.startswith("## ❌ black-friday: FAIL: the middleware broke what it must keep\n")
+    assert "**web-000001: booked 2 times**" in shown
+    assert "✗     4.000 s  effect    erp       sales_order_received SO-2" in shown
+    assert "peakproof run --from elsewhere/r1 --only web-000001" in shown
+    assert "| order\\_sync\\_latency\\_p50 &lt;= 60 | 5.00 | ✓ met |" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<img src=x>", "&lt;img src=x&gt;"),
+        ("[a](https://x)", "\\[a\\](https\\://x)"),
+        ("a|b\n# c", "a\\|b\\\\n\\# c"),
+        ("`x`", "\\`x\\`"),
+        ("@team", "\\@team"),
+    ],
+)
+def test_nothing_is_taken_for_markdown(text: str, shown: str) -> None:
+    assert markdown.plain(text) == shown
+
+
+def test_no_line_closes_the_block_of_code_that_it_stands_in() -> None:
+    evil = "A\n```\n<b>"
+    shown = markdown.render(verdict_of([accepted(evil), booked(evil), booked(evil)]), FOLDER)
+    assert "\n```\n<b>" not in shown
+
+
 def test_reports_lie_beside_the_run(tmp_path: Path) -> None:
     with history_of(TWICE, run=RUN) as history:
         verdict = judge_history(history)
@@ -190,4 +247,5 @@ def test_reports_lie_beside_the_run(tmp_path: Path) -> None:
     assert "web-000001" in junit_path.read_text("utf-8")
     assert "The whole story of web-000001" in html_path.read_text("utf-8")
     assert f"peakproof explain {tmp_path} web-000001" in html_path.read_text("utf-8")
+    assert "web-000001" in (tmp_path / "summary.md").read_text("utf-8")
     assert not list(tmp_path.glob("*.part"))

@@ -81,6 +81,14 @@ def test_its_page_leads_to_the_reports_of_the_runs_and_names_what_was_not_run(tm
     assert "<script" not in page
 
 
+def test_its_summary_has_a_line_a_scenario(tmp_path: Path) -> None:
+    write_suite(a_suite(tmp_path, "pass", "inconclusive", missing=("never-run",)), tmp_path)
+    lines = (tmp_path / "summary.md").read_text("utf-8").splitlines()
+    assert lines[0] == "## ❔ suite standard: inconclusive"
+    assert "| scenario-0 | ✅ pass | 1 | 0 | 1 |  |" in lines
+    assert "| never-run | not run | | | | |" in lines
+
+
 def test_the_terminal_shows_every_scenario_and_the_merged_verdict(tmp_path: Path) -> None:
     out = io.StringIO()
     rendering.render(a_suite(tmp_path, "pass", "fail", missing=("later",)), Console(file=out, width=120))

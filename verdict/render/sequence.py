@@ -1,13 +1,12 @@
 """An order's story as a sequence chart: lanes for the systems, a step a row, the guilty step marked, the calls spelt out."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
 
 from ...history.reader import History
-from ..result import Finding, InvariantResult, Verdict
+from ..result import Finding, Verdict
 from ..timeline import Moment, moments_of, order_timeline
 from .masking import masked
 from .wording import printable
@@ -23,18 +22,6 @@ BODIES_SHOWN = 350_000
 """So many characters of all bodies of a page, the worst findings' first."""
 
 SUT, SHOPPER = "middleware", "shopper"
-BEGINNINGS = {
-    "order_placed",
-    "cancellation_requested",
-    "return_requested",
-    "stock_moved",
-    "price_set",
-    "shipment_confirmed",
-}
-"""Effects after which the middleware had something to do: alone they are no mistake, what is missing after them is."""
-OMISSION = re.compile(r"\b(not|never|no|without|lost)\b")
-
-Identity = tuple[int, tuple[str, ...], str | None]
 Mark = Literal["", "evidence", "cause", "guilty"]
 """``cause`` is the call that made the guilty effect."""
 
@@ -82,79 +69,46 @@ class Story:
 
 def stories_of(history: History, verdict: Verdict, most: int) -> dict[str, Story]:
     """The stories of the worst findings, by what they are about."""
-    told: dict[str, tuple[InvariantResult, Finding]] = {}
-    for result, finding in verdict.worst:
+    told: dict[str, Finding] = {}
+    for _, finding in verdict.worst:
         if len(told) < most:
-            told.setdefault(finding.about, (result, finding))
+            told.setdefault(finding.about, finding)
     moments = {
         about: order_timeline(history, about) or moments_of(history, finding.evidence)
-        for about, (_, finding) in told.items()
+        for about, finding in told.items()
     }
     ids = [moment.id for story in moments.values() for moment in story]
     exchanges = _exchanges(history, ids)
-    identities = _identities(history, [one for _, finding in told.values() for one in finding.evidence])
+    causes = _causes(history, [finding.guilty for finding in told.values() if finding.guilty])
     return {
-        about: _story(about, result, finding, moments[about], exchanges, identities)
-        for about, (result, finding) in told.items()
+        about: _story(about, finding, moments[about], exchanges, causes)
+        for about, finding in told.items()
         if moments[about]
     }
 
 
-def guilty_step(
-    result: InvariantResult, finding: Finding, identities: Sequence[tuple[str, tuple[str, ...]]]
-) -> tuple[str | None, str | None]:
-    """The id of the step that broke the invariant, or what is missing in words: one of them, told from the evidence.
-
-    ``identities`` are the rows of evidence in time order: the id, and what must happen once. The first that comes a second
-    time is the guilty one; where the finding tells of something left undone nobody's step is; else the last is.
-    """
-    if not identities:
-        return None, finding.finding
-    seen: set[tuple[str, ...]] = set()
-    for name, identity in identities:
-        if identity in seen and identity[0] == "effect":
-            return name, None
-        seen.add(identity)
-    left_undone = "0 times" in finding.finding or (
-        result.class_ not in ("idempotency", "retry") and OMISSION.search(finding.finding) is not None
-    )
-    alone = len(identities) == 1 and (identities[0][1][0] == "delivery" or identities[0][1][2] in BEGINNINGS)
-    return (None, finding.finding) if left_undone or alone else (identities[-1][0], None)
-
-
-def _identities(history: History, ids: Sequence[str]) -> dict[str, Identity]:
-    """When each row happened, what it is (equal for the same thing done twice), and which call caused it."""
+def _causes(history: History, effects: Sequence[str]) -> dict[str, str]:
+    """The call that made each of these effects, where one is known."""
     rows = history.rows(
-        """
-        WITH wanted AS (SELECT DISTINCT unnest($1::VARCHAR[]) AS id)
-        SELECT effect_id AS id, at_ns, call_id AS cause, ['effect', system, kind, coalesce(order_ref, ''), coalesce(ref, ''), coalesce(sku, ''),
-                                        coalesce(location, ''), coalesce(status, '')] AS identity
-        FROM   effects SEMI JOIN wanted ON id = effect_id
-        UNION ALL
-        SELECT call_id, at_ns, NULL, ['call', system, operation, subject] FROM calls SEMI JOIN wanted ON id = call_id
-        UNION ALL
-        SELECT delivery_id, at_ns, NULL, ['delivery', system, topic, subject] FROM deliveries SEMI JOIN wanted ON id = delivery_id
-        """,
-        [list(ids)],
+        "SELECT effect_id, call_id FROM effects SEMI JOIN (SELECT unnest($1::VARCHAR[]) AS id) ON id = effect_id "
+        "WHERE call_id IS NOT NULL",
+        [list(effects)],
     )
-    return {row["id"]: (row["at_ns"], tuple(row["identity"]), row["cause"]) for row in rows}
+    return {row["effect_id"]: row["call_id"] for row in rows}
 
 
 def _story(
     about: str,
-    result: InvariantResult,
     finding: Finding,
     moments: Sequence[Moment],
     exchanges: Mapping[str, Exchange],
-    identities: Mapping[str, Identity],
+    causes: Mapping[str, str],
 ) -> Story:
-    known = sorted((identities[one][0], one) for one in set(finding.evidence) if one in identities)
-    guilty, missing = guilty_step(result, finding, [(one, identities[one][1]) for _, one in known])
     marks: dict[str, Mark] = {one: "evidence" for one in finding.evidence}
-    if guilty:
-        marks[guilty] = "guilty"
-        if (cause := identities[guilty][2]) is not None:
-            marks[cause] = "cause"
+    if finding.guilty is not None:
+        marks[finding.guilty] = "guilty"
+        if finding.guilty in causes:
+            marks[causes[finding.guilty]] = "cause"
     kept = _kept(moments, marks)
     lanes = _lanes(kept)
     steps: list[Step] = []
@@ -168,7 +122,9 @@ def _story(
             steps += [
                 _step(one, _words(one), lanes, marks.get(one.id, ""), exchanges.get(one.id)) for one in alike
             ]
-    return Story(about, lanes, tuple(steps), len(moments) - len(kept), missing)
+    return Story(
+        about, lanes, tuple(steps), len(moments) - len(kept), None if finding.guilty else finding.finding
+    )
 
 
 def _words(moment: Moment) -> str:

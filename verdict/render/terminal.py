@@ -12,7 +12,7 @@ from rich.text import Text
 from ..result import Finding, InvariantResult, Outcome, Status, Verdict
 from ..timeline import Moment
 from .figures import NOT_SAID, channels_of, figure_rows, percentiles_of, three_digits
-from .wording import BANNERS, MARKS, commands, counted, evidence_lines, printable
+from .wording import BANNERS, GUILTY, MARKS, commands, counted, evidence_lines, printable
 
 FINDINGS_SHOWN = 3
 EVIDENCE_SHOWN = 8
@@ -20,12 +20,21 @@ REASONS_SHOWN = 12
 WIDE = 110
 """Columns from which on there is room for the figures of each channel."""
 
+Found = tuple[InvariantResult, Finding]
+
 _STATUS_STYLE: dict[Status, str] = {
     "holds": "green",
     "violated": "bold red",
     "not exercised": "dim",
     "indeterminate": "yellow",
     "unknown": "yellow",
+}
+_MOMENT_STYLE = {
+    "call": "cyan",
+    "effect": "green",
+    "delivery": "blue",
+    "fault": "bold red",
+    "shopper": "magenta",
 }
 BANNER_STYLE: dict[Outcome, str] = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
 
@@ -45,17 +54,35 @@ def render(verdict: Verdict, console: Console, folder: Path, *, findings: int = 
     console.print(_banner(verdict))
 
 
-def render_timeline(moments: Sequence[Moment], console: Console) -> None:
-    """Print the story of an order, a line a moment."""
-    styles = {
-        "call": "cyan",
-        "effect": "green",
-        "delivery": "blue",
-        "fault": "bold red",
-        "shopper": "magenta",
-    }
+def render_timeline(moments: Sequence[Moment], console: Console, found: Sequence[Found] = ()) -> None:
+    """Print the story of an order, a line a moment, and what ``found`` says about it: the guilty step is marked.
+
+    ``found`` are findings about this order with the invariants that they break, the first in the flow first.
+    """
+    proof = {one for _, finding in found for one in finding.evidence}
+    guilty = {finding.guilty for _, finding in found[:1]}
+    width = max((len(moment.system) for moment in moments), default=0)
     for moment in moments:
-        console.print(Text(printable(str(moment)), style=styles.get(moment.what, "")), soft_wrap=True)
+        mark = "✗" if moment.id in guilty else "◆" if moment.id in proof else " "
+        line = Text(f"{mark} {printable(moment.line(width))}", style=_MOMENT_STYLE.get(moment.what, ""))
+        if moment.id in guilty:
+            line.append("  ← the guilty step")
+            line.stylize("bold red")
+        console.print(line, soft_wrap=True)
+    for place, (result, finding) in enumerate(found):
+        console.print()
+        console.print(
+            Text(f"✗ {printable(finding.finding)}  ({result.id})", style="bold red"), soft_wrap=True
+        )
+        if finding.consequence_of:
+            console.print(Text(f"  follows from {finding.consequence_of}"), soft_wrap=True)
+            continue
+        if place == 0 and finding.guilty is None:
+            console.print(Text("  no step is guilty: something is missing"), soft_wrap=True)
+        console.print(Text(f"  should be: {result.claim}"), soft_wrap=True)
+        console.print(Text(f"  remedy:    {result.remedy}"), soft_wrap=True)
+    if proof:
+        console.print(Text("\n✗ the guilty step, ◆ other evidence", style="dim"))
 
 
 def _title(verdict: Verdict) -> str:
@@ -130,7 +157,7 @@ def explained(verdict: Verdict, result: InvariantResult, finding: Finding) -> Pa
     text.append(f"{printable(finding.subject)}: {printable(finding.finding)}\n", style="bold")
     text.append(f"{result.claim}\n\n")
     for line in evidence_lines(verdict, finding, EVIDENCE_SHOWN):
-        text.append(f"  {line}\n", style="dim")
+        text.append(f"{line}\n", style="bold red" if line.startswith(GUILTY) else "dim")
     later = verdict.consequences_of(result, finding)
     if later:
         text.append("\nFollows from it:\n")

@@ -20,6 +20,10 @@ BANNERS: dict[Outcome, str] = {
 }
 
 
+GUILTY = "✗ "
+"""Before the line of the step that broke an invariant."""
+
+
 def printable(text: str) -> str:
     """The text with every control character written out, so that it can neither steer a terminal nor break XML."""
     if text.isprintable():
@@ -33,12 +37,19 @@ def counted(number: int, one: str) -> str:
 
 
 def evidence_lines(verdict: Verdict, finding: Finding, most: int) -> list[str]:
-    """The rows that prove a finding, in time order where they are known, each in words; at most so many."""
-    lines = [verdict.evidence.get(one, one) for one in finding.evidence]
-    lines.sort(key=_seconds)
-    shown = [printable(line) for line in lines[:most]]
-    if len(lines) > most:
-        shown.append(f"and {len(lines) - most} more")
+    """The rows that prove a finding, in time order where they are known, each in words, the guilty one marked; at most so
+    many, and the guilty one among them."""
+    rows = sorted(
+        ((one == finding.guilty, verdict.evidence.get(one, one)) for one in finding.evidence),
+        key=lambda row: _seconds(row[1]),
+    )
+    places = [place for place, (guilty, _) in enumerate(rows) if not guilty][
+        : most - any(row[0] for row in rows)
+    ]
+    kept = [row for place, row in enumerate(rows) if row[0] or place in places]
+    shown = [f"{GUILTY if guilty else '  '}{printable(line)}" for guilty, line in kept]
+    if len(rows) > len(kept):
+        shown.append(f"  and {len(rows) - len(kept)} more")
     return shown
 
 
