@@ -28,7 +28,7 @@ RUNS = {
 
 @pytest.fixture(scope="session")
 def reference_run(tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """A short Black Friday with the reference, alone on the machine."""
+    """A short Black Friday with the reference."""
     return peakproof(tmp_path_factory.mktemp("reference"), "run", "--json", "--duration", "20")
 
 

@@ -163,7 +163,7 @@ def test_a_run_in_progress_takes_faults_too(tmp_path: Path) -> None:
             "SELECT (max(at_ns) FILTER (WHERE mark = 'healed') - max(at_ns) FILTER (WHERE mark = 'armed')) / 1e9 "
             "FROM faults"
         )
-    assert 0.2 <= lasted_s < 5
+    assert 0.19 <= lasted_s < 5, "timers and clocks differ by less than a hundredth"
 
 
 def _phase(cwd: Path) -> str | None:

@@ -341,9 +341,7 @@ def test_a_place_where_no_folder_can_be_made_is_named_before_anything_starts(tmp
     (tmp_path / "file").write_text("")
     done = peakproof(tmp_path, "run", "--out", "file")
     assert done.code == 2, done
-    assert done.stderr.splitlines()[-1] == (
-        "error: --out file: no folder can be made there: Not a directory; choose another"
-    )
+    assert done.stderr.splitlines()[-1] == "error: --out file: is a file; expected a folder"
 
 
 def test_a_middleware_that_may_not_run_is_named(tmp_path: Path) -> None:

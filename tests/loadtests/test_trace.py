@@ -141,7 +141,9 @@ def test_a_file_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
         Trace.from_path(a_file(tmp_path, GOOD), day="2011-12-24")
 
 
-@pytest.mark.parametrize("content", [b"not gzip", gzip.compress(HEADER.encode() * 50)[:60]])
+@pytest.mark.parametrize(
+    "content", [b"not gzip", gzip.compress(HEADER.encode() * 50)[:60]], ids=["no gzip", "cut off"]
+)
 def test_a_broken_gzip_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "orders.csv.gz"
     path.write_bytes(content)
