@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .errors import ContractsError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -95,6 +97,35 @@ def verify_(
 
         show_verification(found, _console())
     raise SystemExit(found.exit_code)
+
+
+@contracts.command("export")
+def export_(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its id below runs/.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the pacts.")] = Path("pacts"),
+    consumer: Annotated[
+        str | None,
+        typer.Option(
+            "--consumer", help="The consumer's name; the run's middleware unless said.", show_default=False
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compile the recorded traffic of a run into pacts, one for each system; they verify against the simulators."""
+    from .export import export
+
+    folder = next((one for one in (Path(run), Path("runs") / run) if (one / "history").is_dir()), None)
+    if folder is None:
+        raise ContractsError(f"{run} is no run: it has no folder 'history'; expected e.g. runs/<id>")
+    made = export(folder, out, consumer)
+    if as_json:
+        document = {"schema": "peakproof/contracts-export/1", "files": made.files, "left_out": made.left_out}
+        typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
+        return
+    for path, count in made.files.items():
+        typer.echo(f"{path}  {count} interactions")
+    for text in made.left_out:
+        typer.echo(f"left out, for no state brings it about again: {text}", err=True)
 
 
 def _console() -> "Console":

@@ -3,14 +3,10 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from peakproof.history.clock import Clock
-from peakproof.history.writer import HistoryWriter
 from peakproof.simulators.asyncapi import asyncapi
-from peakproof.simulators.estate import Estate, EstateSettings, SystemSettings
-from peakproof.simulators.registry import KINDS
+from peakproof.simulators.documents import all_openapi
 
 HERE = Path(__file__).parent
 
@@ -18,13 +14,8 @@ HERE = Path(__file__).parent
 def documents() -> Iterator[tuple[str, dict[str, Any]]]:
     """Path below docs/ and content of each."""
     yield "asyncapi.json", asyncapi()
-    with TemporaryDirectory() as folder:
-        writer = HistoryWriter(Path(folder), "docs")
-        estate = Estate(EstateSettings({kind: SystemSettings(kind) for kind in KINDS}), writer, Clock())
-        for system in estate.systems.values():
-            yield f"openapi/{system.name}.json", system.face.openapi()
-            system.socket.close()
-        writer.close()
+    for kind, document in all_openapi().items():
+        yield f"openapi/{kind}.json", document
 
 
 def text_of(document: dict[str, Any]) -> str:

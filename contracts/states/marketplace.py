@@ -69,10 +69,13 @@ def cancellation(
     order_ref: str = ORDER_REF,
     sku: str = SKU,
     quantity: int = 2,
+    shipping: str = SHIPPING,
+    currency: str = "GBP",
     reason: str = "changed_mind",
+    lines: Any = None,
 ) -> Values:
     """A customer wishes to cancel, and maybe has been answered."""
-    _bought(scene, order_ref, sku, quantity, PRICE, SHIPPING, "GBP", None)
+    _bought(scene, order_ref, sku, quantity, PRICE, shipping, currency, lines)
     asked = scene.ledger.request_cancellation(order_ref, reason)
     if status == "accepted":
         scene.ledger.accept_cancellation(asked.request_id)
@@ -90,10 +93,13 @@ def returned(
     sku: str = SKU,
     quantity: int = 2,
     unit_price: str = PRICE,
+    shipping: str = SHIPPING,
+    currency: str = "GBP",
     reason: str = "too_small",
+    lines: Any = None,
 ) -> Values:
     """All of a shipped order is to come back, and maybe is paid back."""
-    made = _bought(scene, order_ref, sku, quantity, unit_price, SHIPPING, "GBP", None)
+    made = _bought(scene, order_ref, sku, quantity, unit_price, shipping, currency, lines)
     ledger = scene.ledger
     ledger.ship(
         order_ref, shipment_id="SHP-000001", lines=whole(made), carrier="DHL", tracking_number="DHL-000001-1"
@@ -101,7 +107,7 @@ def returned(
     asked = ledger.request_return(order_ref, whole(made), reason)
     if status == "refunded":
         amount = value_of(made, whole(made))
-        ledger.confirm_refund(asked.return_id, refund_id="REF-000001", amount=amount, currency="GBP")
+        ledger.confirm_refund(asked.return_id, refund_id="REF-000001", amount=amount, currency=currency)
     return {"return_id": asked.return_id}
 
 

@@ -1,0 +1,107 @@
+"""From a recorded document to what a consumer can sensibly expect of the next: types and forms, few exact values."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .schema import Side, branches
+
+FORMS = {
+    r"^-?\d+\.\d+$": re.compile(r"-?\d+\.\d+"),
+    r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$": re.compile(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
+    ),
+}
+"""The form that a text of this kind is held to; any other text stands for its type."""
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A value with Pact's matching rules by JSON path."""
+
+    value: Any
+    rules: dict[str, Any] = field(default_factory=dict)
+
+
+def example_of(
+    document: Mapping[str, Any],
+    exact: frozenset[str],
+    without: frozenset[str] = frozenset(),
+    schema: Side | None = None,
+) -> Example:
+    """The document as an example. Top-level fields in ``exact`` are expected as they are, those in ``without`` are not.
+
+    A null and an empty list are left out, for they say nothing of what may stand there, and so is what ``schema`` says
+    may be null; of a list the first entry stands for all.
+    """
+    rules: dict[str, Any] = {}
+    value = {
+        name: _shown(one, _at("$", name), rules, name in exact, _field(schema, name))
+        for name, one in document.items()
+        if name not in without and not _is_silent(one) and _is_certain(schema, name)
+    }
+    return Example(value, rules)
+
+
+def _shown(value: Any, path: str, rules: dict[str, Any], exact: bool, schema: Side | None) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            name: _shown(one, _at(path, name), rules, False, _field(schema, name))
+            for name, one in value.items()
+            if not _is_silent(one) and _is_certain(schema, name)
+        }
+    if isinstance(value, list):
+        rules[path] = _rule({"match": "type", "min": 1})
+        return [_shown(value[0], f"{path}[*]", rules, False, _entry(schema))]
+    if not exact:
+        rules[path] = _rule(_matcher(value))
+    return value
+
+
+def _at(path: str, name: str) -> str:
+    return f"{path}.{name}" if NAME.fullmatch(name) else f"{path}['{name}']"
+
+
+def _field(schema: Side | None, name: str) -> Side | None:
+    """What the schema says of a field; None where it says nothing."""
+    if schema is None:
+        return None
+    for branch in branches(schema):
+        if name in branch.get("properties", {}):
+            return schema.at(branch["properties"][name])
+    return None
+
+
+def _entry(schema: Side | None) -> Side | None:
+    if schema is None:
+        return None
+    found = next(
+        (branch["items"] for branch in branches(schema) if isinstance(branch.get("items"), dict)), None
+    )
+    return None if found is None else schema.at(found)
+
+
+def _is_certain(schema: Side | None, name: str) -> bool:
+    """Whether a field is never null."""
+    field = _field(schema, name)
+    return field is None or not any(branch.get("type") == "null" for branch in branches(field))
+
+
+def _is_silent(value: Any) -> bool:
+    return value is None or value == [] or value == {}
+
+
+def _matcher(value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        for form, pattern in FORMS.items():
+            if pattern.fullmatch(value):
+                return {"match": "regex", "regex": form}
+    elif isinstance(value, int) and not isinstance(value, bool):
+        return {"match": "integer"}
+    return {"match": "type"}
+
+
+def _rule(matcher: dict[str, Any]) -> dict[str, Any]:
+    return {"combine": "AND", "matchers": [matcher]}

@@ -1,0 +1,124 @@
+"""From recorded traffic to pacts: what is expected of the next answer, and the state in which a call found its system."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from peakproof.cli import app
+from peakproof.contracts.matchers import example_of
+from peakproof.contracts.schema import Side
+from peakproof.contracts.situations import STATE_BEFORE_EVENT, Facts, prepared, situation
+from peakproof.contracts.state import catalogue
+from peakproof.simulators.asyncapi import asyncapi
+from peakproof.simulators.documents import openapi
+
+
+def test_an_answer_is_expected_by_its_types_and_forms() -> None:
+    told = {
+        "status": "posted",
+        "total": "14.85",
+        "posted_at": "2026-11-27T12:00:00Z",
+        "version": 3,
+        "rejection": None,
+        "cancelled_lines": [],
+        "lines": [{"sku": "MUG", "quantity": 2}, {"sku": "TEA", "quantity": 1}],
+        "next_cursor": "x",
+    }
+    shown = example_of(told, frozenset({"status"}), frozenset({"next_cursor"}))
+    assert list(shown.value) == ["status", "total", "posted_at", "version", "lines"]
+    assert shown.value["lines"] == [{"sku": "MUG", "quantity": 2}]
+    matchers = {path: rule["matchers"][0] for path, rule in shown.rules.items()}
+    assert matchers["$.total"] == {"match": "regex", "regex": r"^-?\d+\.\d+$"}
+    assert matchers["$.posted_at"]["match"] == "regex"
+    assert matchers["$.version"] == {"match": "integer"}
+    assert matchers["$.lines"] == {"match": "type", "min": 1}
+    assert matchers["$.lines[*].sku"] == {"match": "type"}
+    assert "$.status" not in matchers
+
+
+def test_what_may_be_null_is_not_expected() -> None:
+    document = openapi("erp")
+    schema = Side({"$ref": "#/components/schemas/SalesOrder"}, document)
+    told = {"rejection": "period_closed", "status": "rejected", "ship_to": {"line2": "b", "city": "Leeds"}}
+    assert example_of(told, frozenset(), schema=schema).value == {
+        "status": "rejected",
+        "ship_to": {"city": "Leeds"},
+    }
+
+
+def effect(kind: str, **facts: Any) -> dict[str, Any]:
+    row = dict.fromkeys(
+        ("status", "permanent", "ref", "document_id", "lines", "currency", "amount_text", "location")
+    )
+    return {**row, "kind": kind, "data": {}, **facts}
+
+
+LINE = {"line_id": "1", "sku": "MUG", "quantity": 2, "unit_price": "4.95"}
+RECEIVED = effect(
+    "sales_order_received",
+    status="received",
+    document_id="SO-000042",
+    lines=[LINE],
+    currency="GBP",
+    amount_text="14.85",
+    data={"shipping": "4.95"},
+)
+
+
+@pytest.mark.parametrize(
+    ("later", "name"),
+    [
+        ([], "sales order is received"),
+        ([effect("sales_order_posted", status="posted")], "sales order is posted"),
+        ([effect("sales_order_rejected", status="rejected")], "sales order is rejected"),
+        ([effect("sales_order_rejected", status="rejected", permanent=True)], "sales order is rejected for good"),
+        ([effect("invoice_received", status="received"), effect("invoice_posted", status="invoiced")],
+         "sales order is invoiced"),
+    ],
+)  # fmt: skip
+def test_the_state_is_read_off_the_effects_before_the_call(later: list[dict[str, Any]], name: str) -> None:
+    facts = situation("erp", [RECEIVED, *later], "web-1")
+    call = {"operation": "create_invoice", "status": 202, "error": None, "refused_by": None, "faults": None}
+    found = prepared("erp", call, {}, facts)
+    assert found is not None
+    ((state, parameters),) = found.states
+    assert state == name
+    assert parameters == {"order_ref": "web-1", "lines": [LINE], "shipping": "4.95", "currency": "GBP"}
+    assert found.names == {"SO-000042": "${sales_order_id}"}
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ({"status": 429, "error": "throttled", "refused_by": "throttle"}, "throttled"),
+        ({"status": 503, "error": "unavailable", "refused_by": "fault"}, "unavailable"),
+        ({"status": 502, "error": "bad_gateway", "refused_by": "fault"}, None),
+        ({"status": 202, "error": None, "refused_by": None, "faults": ["f"]}, None),
+        ({"status": 202, "error": None, "refused_by": None}, None),
+    ],
+)
+def test_what_no_state_brings_about_again_is_left_out(call: dict[str, Any], expected: str | None) -> None:
+    told = {"operation": "create_invoice", "faults": None, **call}
+    partly = Facts("web-1", "partially_invoiced", "SO-1", (LINE,))
+    found = prepared("erp", told, {}, partly)
+    assert (found.states[0][0] if found else None) == expected
+
+
+def test_there_is_a_state_for_every_event() -> None:
+    assert set(STATE_BEFORE_EVENT) == set(asyncapi()["channels"])
+    assert set(STATE_BEFORE_EVENT.values()) <= {one.name for one in catalogue()}
+
+
+def test_what_is_no_run_is_one_line(tmp_path: Path) -> None:
+    shown = CliRunner().invoke(app, ["contracts", "export", str(tmp_path)])
+    assert shown.exit_code == 2
+    assert "is no run: it has no folder 'history'" in shown.stderr.replace("\n", " ")
+    (tmp_path / "history").mkdir()
+    shown = CliRunner().invoke(app, ["contracts", "export", str(tmp_path)])
+    assert shown.exit_code == 2
+    (tmp_path / "run.json").write_text(json.dumps({"systems": {"erp": {"kind": "erp"}}}), "utf-8")
+    shown = CliRunner().invoke(app, ["contracts", "export", str(tmp_path)])
+    assert "called nothing, so there is nothing to export" in shown.stderr.replace("\n", " ")
