@@ -843,7 +843,18 @@ def judge(
 
 @app.command()
 @guarded
-def report(run: RunArgument) -> None:
+def report(
+    run: RunArgument,
+    otlp: Annotated[
+        str | None,
+        typer.Option(
+            "--otlp",
+            metavar="URL",
+            help="Also send the run's calls as OpenTelemetry traces, e.g. to http://localhost:4318.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
     """Write report.html, junit.xml and summary.md of a stored run, and say where they are."""
     from .scenarios.reports import judge_run
     from .verdict.report import write_reports
@@ -855,6 +866,12 @@ def report(run: RunArgument) -> None:
         judge_run(folder)
     for name in ("junit.xml", "report.html", "summary.md"):
         typer.echo(folder / name)
+    if otlp is not None:
+        from .history.reader import History
+        from .verdict.otlp import export
+
+        with History.of_run(folder) as history:
+            _say(f"{export(history, otlp):,} calls were sent to {otlp}")
 
 
 @app.command()
