@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..chaos.registry import FAULTS
 from ..history.reader import History
 from ..verdict.judge import judge_history, write_verdict
 from ..verdict.report import write_reports
@@ -28,7 +29,9 @@ def orders_of(folder: Path) -> list[str]:
 
 
 def injections_felt_by(order_ref: str, folder: Path) -> set[str]:
-    """The injections that acted on calls, deliveries or decisions about one order of a stored run."""
+    """The injections that acted on calls, deliveries or decisions about one order of a stored run, and those that
+    struck a whole process, which every order feels."""
+    everybody = [entry.name for entry in FAULTS.entries() if entry.seam == "process"]
     with History.of_run(folder) as history:
         rows = history.rows(
             """
@@ -36,9 +39,10 @@ def injections_felt_by(order_ref: str, folder: Path) -> set[str]:
             UNION
             SELECT unnest(faults) FROM deliveries WHERE order_ref = $order
             UNION
-            SELECT injection FROM faults WHERE mark = 'fired' AND call_id IS NULL AND detail = $order
+            SELECT injection FROM faults
+            WHERE mark = 'fired' AND (call_id IS NULL AND detail = $order OR list_contains($everybody, fault))
             """,
-            {"order": order_ref},
+            {"order": order_ref, "everybody": everybody},
         )
     return {row["injection"] for row in rows}
 
