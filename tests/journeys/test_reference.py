@@ -33,6 +33,7 @@ MUST_BE_EXERCISED = {
     "retry_after_honoured",
     "permanent_refusals_not_retried",
     "idempotency_key_stable_over_retries",
+    "messages_keep_to_their_documents",
 }
 """Of the issue's list, all that this scenario is sure to bring about with any middleware that works."""
 
