@@ -477,6 +477,33 @@ def test_github_gets_the_summary_of_a_run_that_is_judged_again(
     assert (tmp_path / "summary").read_text("utf-8").startswith("## ❔ run: INCONCLUSIVE")
 
 
+def test_init_writes_what_it_names() -> None:
+    result = peakproof("init", "--command", "python3 middleware.py", "--ci", "github")
+    assert result.stdout.splitlines() == [
+        "peakproof.toml",
+        "peakproof-webhooks.md",
+        ".github/workflows/peakproof.yml",
+    ]
+    assert all(Path(name).is_file() for name in result.stdout.splitlines())
+    again = peakproof("init", "--command", "python3 middleware.py")
+    assert (again.exit_code, again.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "say how your middleware is started, --command, or where it already runs, --url"),
+        (["--command", "x", "--url", "http://x"], "exclude each other"),
+        (["--command", "x", "--ci", "jenkins"], "unknown CI 'jenkins'"),
+    ],
+)
+def test_init_says_what_it_needs(arguments: list[str], said: str) -> None:
+    result = peakproof("init", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert not Path("peakproof.toml").exists()
+
+
 def test_the_version_is_shown() -> None:
     result = peakproof("--version")
     assert (result.exit_code, result.stdout) == (0, "peakproof 0.1.0\n")
