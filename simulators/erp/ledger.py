@@ -728,12 +728,17 @@ class ErpLedger(Ledger):
     def _check_open(self, order: SalesOrder, line: LineQuantity, open_units: dict[str, int]) -> None:
         if line.line_id not in open_units:
             raise UNKNOWN_LINE.because(f"order {order.order_ref} has no line {line.line_id!r}")
-        if line.quantity > open_units[line.line_id]:
-            invoiced = any(done.line_id == line.line_id for done in order.invoiced_lines)
-            refusal = ORDER_INVOICED if invoiced else ORDER_CANCELLED
-            raise refusal.because(
-                f"line {line.line_id} has {max(open_units[line.line_id], 0)} open units, not {line.quantity}"
-            )
+        if line.quantity <= open_units[line.line_id]:
+            return
+        ordered = sum(one.quantity for one in order.lines if one.line_id == line.line_id)
+        if line.quantity > ordered:
+            raise INVALID.because(f"line {line.line_id} is of {ordered} units, not {line.quantity}")
+        invoiced = sum(done.quantity for done in order.invoiced_lines if done.line_id == line.line_id)
+        refusal = ORDER_INVOICED if invoiced else ORDER_CANCELLED
+        raise refusal.because(
+            f"line {line.line_id} has {max(open_units[line.line_id], 0)} open units, not {line.quantity}: "
+            f"{ordered} were ordered, {invoiced} are invoiced"
+        )
 
     def _value(self, order: SalesOrder, lines: Iterable[LineQuantity]) -> Decimal:
         prices = {line.line_id: line.unit_price for line in order.lines}

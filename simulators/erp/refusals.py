@@ -7,7 +7,9 @@ NOT_INVOICED = Refusal("not_invoiced", 409, "Nothing has been invoiced for this 
 NOT_REJECTED = Refusal(
     "not_rejected", 409, "Only a rejected sales order can be submitted again.", permanent=True
 )
-ORDER_CANCELLED = Refusal("order_cancelled", 409, "The sales order is cancelled.", permanent=True)
+ORDER_CANCELLED = Refusal(
+    "order_cancelled", 409, "The sales order, or this part of it, is cancelled.", permanent=True
+)
 ORDER_POSTED = Refusal(
     "order_posted", 409, "A sales order that is posted can no longer be corrected.", permanent=True
 )

@@ -433,7 +433,9 @@ class Face:
         if operation.scope is not None:
             can_refuse += [UNAUTHENTICATED, FORBIDDEN]
         if operation.body is not None:
-            can_refuse += [MALFORMED, TOO_LARGE, UNSUPPORTED, INVALID]
+            can_refuse += [MALFORMED, UNSUPPORTED, INVALID]
+        if operation.method != "GET":
+            can_refuse.append(TOO_LARGE)
         if operation.query is not None or "{" in operation.path:
             can_refuse.append(INVALID)
         if "{" in operation.path:

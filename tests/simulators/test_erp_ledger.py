@@ -379,6 +379,8 @@ def test_no_more_is_cancelled_than_is_open(kept: Books) -> None:
         kept.erp.cancel(order, "short", units(("2", 1), ("2", 2)))
     with kept.refuses("unknown_line"):
         kept.erp.cancel(order, "short", units(("1", 1), ("3", 1)))
+    with kept.refuses("invalid_request"):
+        kept.erp.cancel(order, "short", units(("2", 3)))
 
 
 def test_a_line_that_was_billed_twice_is_not_cancelled_by_less_than_nothing(kept: Books) -> None:
