@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, Strict, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, Strict, ValidationError, field_validator, model_validator
 
 from ..simulators.estate import SystemAddress
 from . import catalogue
@@ -72,6 +72,8 @@ class SutConfig(Value):
     """POST tries a parked order again; ``{order_ref}`` stands for the order."""
     pending_url: str | None = None
     """Says ``{"pending": n}``."""
+    _source: str = PrivateAttr(default=FILE)
+    """The file that says so."""
 
     # From somewhere
 
@@ -88,7 +90,9 @@ class SutConfig(Value):
                 f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
             ) from None
         except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{path}: is not TOML: {error}") from None
+            where = f"(at line {len(text.splitlines())}, its end)"
+            said = str(error).replace("(at end of document)", where)
+            raise ConfigError(f"{path}: is not TOML: {said}") from None
         for key in document:
             if key != "sut":
                 raise ConfigError(f"{path}: {unknown('key', key, ['sut'])}")
@@ -112,14 +116,18 @@ class SutConfig(Value):
         if isinstance(given.get("cwd", "."), str):
             given["cwd"] = str((folder / given.get("cwd", ".")).resolve())
         try:
-            return cls.model_validate(given)
+            made = cls.model_validate(given)
         except ValidationError as error:
             loc, text = problem(error, cls, given)
             if text == "is missing" and loc == ("flows",):
                 text = f"is missing; name the flows that it serves, of {', '.join(FLOWS)}"
+            elif loc == ("command",):
+                text = text.replace("must be a list,", "must be a text or a list of texts,")
             raise ConfigError(
                 f"{source}: sut.{path_of(loc, given)}: {text}".replace("sut.: ", "sut: ")
             ) from None
+        made._source = source
+        return made
 
     @classmethod
     def reference(cls, defect: str | None = None) -> Self:
@@ -148,10 +156,12 @@ class SutConfig(Value):
         """The same, but already running at this URL. UsageError."""
         kept = {**self.model_dump(), "command": None, "port": None, "url": url, "name": url}
         try:
-            return type(self).model_validate(kept)
+            made = type(self).model_validate(kept)
         except ValidationError as error:
             loc, text = problem(error, type(self), kept)
             raise UsageError(f"--middleware {url}: sut.{path_of(loc, kept)}: {text}") from None
+        made._source = self._source
+        return made
 
     # Checked whole
 
@@ -245,7 +255,7 @@ class SutConfig(Value):
         for place, text in texts:
             for name in _names(text):
                 if name not in names:
-                    raise ConfigError(f"{FILE}: {place}: {_unknown_template(name, names)}")
+                    raise ConfigError(f"{self._source}: {place}: {_unknown_template(name, names)}")
 
     def _check_ports(self, systems: Mapping[str, SystemChoice]) -> None:
         """What already runs has the addresses of the systems in its own settings."""
@@ -258,7 +268,7 @@ class SutConfig(Value):
         if unknown_ports:
             wanted = " ".join(f"--set estate.systems.{name}.port=N" for name in unknown_ports)
             raise ConfigError(
-                f"sut.url: a middleware that already runs cannot learn new ports: fix {_listed(unknown_ports)} "
+                f"{self._source}: sut.url: a middleware that already runs cannot learn new ports: fix {_listed(unknown_ports)} "
                 f"as it knows {'it' if len(unknown_ports) == 1 else 'them'}, in the scenario or by {wanted}"
             )
 
@@ -268,7 +278,7 @@ class SutConfig(Value):
         )
         if found is None:
             where = f"in {self.cwd or '.'}" if "/" in program else "on the PATH"
-            raise ConfigError(f"{FILE}: sut.command: there is no program {program!r} {where}")
+            raise ConfigError(f"{self._source}: sut.command: there is no program {program!r} {where}")
 
     def filled_in(
         self,

@@ -144,6 +144,8 @@ class EstateChoice(Value):
         named = {str(name): given[name] for name in given}
         whole = {name: dict(usual) for name, usual in USUAL_SYSTEMS.items()}
         for name, own in named.items():
+            if name not in whole and isinstance(own, Mapping) and "kind" not in own:
+                raise Wrong((name,), f"{unknown('system', name, whole)}; one of your own needs a kind")
             whole[name] = _over(whole.get(name, {}), own)
         return whole
 

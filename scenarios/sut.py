@@ -23,7 +23,7 @@ from .errors import SutDied, SutFailed, SutNotReady
 Failure = TypeVar("Failure", bound=SutFailed)
 
 POLL_S = 0.1
-WATCH_S = 0.5
+WATCH_S = 0.1
 """How often the size of its log is looked at."""
 ANSWER_S = 5.0
 """So long it may take to answer a question of ours."""
@@ -308,6 +308,8 @@ class Sut:
                     if not ended.done() and self.log.stat().st_size > self.config.log_limit_mb * 2**20:
                         self._flooded = True
                         _kill_group(process.pid)
+            if self._flooded:
+                os.truncate(self.log, int(self.config.log_limit_mb * 2**20))  # what came before we looked
         finally:
             ended.cancel()
             if process.returncode is not None and process is not self._struck:

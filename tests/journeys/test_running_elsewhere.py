@@ -131,7 +131,7 @@ def test_without_a_fixed_port_there_is_one_line(tmp_path: Path) -> None:
     assert (done.code, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line == (
-        "error: sut.url: a middleware that already runs cannot learn new ports: fix the port of erp as it knows it, "
+        "error: peakproof.toml: sut.url: a middleware that already runs cannot learn new ports: fix the port of erp as it knows it, "
         "in the scenario or by --set estate.systems.erp.port=N"
     )
     assert not (tmp_path / "runs").exists()

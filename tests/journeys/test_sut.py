@@ -140,10 +140,11 @@ async def test_an_interrupted_start_leaves_nothing_behind(tmp_path: Path) -> Non
     assert not lives(one._process.pid)
 
 
-async def test_one_that_floods_its_log_is_stopped(tmp_path: Path) -> None:
+async def test_one_that_floods_its_log_is_stopped_and_leaves_no_more_than_its_limit(tmp_path: Path) -> None:
     one = sut(tmp_path, "while True: print('x' * 1000)", log_limit_mb=1.0)
     with pytest.raises(SutDied, match="wrote more than 1 MB of log and was stopped"):
         await one.start()
+    assert one.log.stat().st_size == 2**20
 
 
 async def test_a_program_that_cannot_be_started_is_named(tmp_path: Path) -> None:

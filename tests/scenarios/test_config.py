@@ -120,8 +120,10 @@ OK = 'command = "python3 app.py"\nflows = ["cancel"]\n'
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param("[sut\n", "is not TOML", id="broken TOML"),
-        pytest.param("[sut]\nurl = 'http://h'\nurl = 'http://h'\n", "is not TOML", id="a key twice"),
+        pytest.param("[sut\n", "is not TOML: Expected ']' at the end of a table declaration (at line 1", id="broken TOML"),
+        pytest.param("[sut]\nurl = 'http://h'\nurl = 'http://h'\n", "is not TOML: Cannot overwrite a value (at line 3", id="a key twice"),
+        pytest.param("[sut]\nenv = {\nflows = [\n", "is not TOML: Invalid initial character for a key part (at line 2", id="a table without an end"),
+        pytest.param("[sut]\nflows = [\n'cancel'\n", "is not TOML: Unclosed array (at line 3, its end)", id="a list without an end"),
         pytest.param("", "has no [sut] table", id="nothing"),
         pytest.param("[stu]\n", "unknown key 'stu'; did you mean 'sut'", id="a misspelt table"),
         pytest.param("sut = 3\n", "sut: must be a table of keys, got 3", id="no table"),
@@ -134,7 +136,7 @@ OK = 'command = "python3 app.py"\nflows = ["cancel"]\n'
         pytest.param("[sut]\nflows = ['cancel']\nurl = 'localhost:80'\n", "sut.url: must be a URL like http://127.0.0.1:8000, got 'localhost:80'", id="no URL"),
         pytest.param("[sut]\nflows = ['cancel']\ncommand = ''\n", "sut.command: must name a program, got nothing", id="an empty command"),
         pytest.param("[sut]\nflows = ['cancel']\ncommand = 'a \"b'\n", "sut.command: No closing quotation", id="a quote left open"),
-        pytest.param("[sut]\nflows = ['cancel']\ncommand = 3\n", "sut.command: must be a list, got 3", id="a number for a command"),
+        pytest.param("[sut]\nflows = ['cancel']\ncommand = 3\n", "sut.command: must be a text or a list of texts, got 3", id="a number for a command"),
         pytest.param("[sut]\n" + OK + "cwd = 'nowhere'\n", "sut.cwd: no such folder", id="a folder that is not there"),
         pytest.param("[sut]\n" + OK + "ready = 'health'\n", "sut.ready: must be a path like '/health' or a whole URL, got 'health'", id="no path"),
         pytest.param("[sut]\n" + OK + "ready_timeout_s = 0\n", "sut.ready_timeout_s: must be above 0, got 0", id="no patience"),
@@ -188,7 +190,7 @@ def test_what_already_runs_cannot_learn_new_ports(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         sut.check(EstateChoice().standing)
     assert str(refused.value) == (
-        "sut.url: a middleware that already runs cannot learn new ports: fix the port of erp as it knows it, "
+        f"{tmp_path / 'peakproof.toml'}: sut.url: a middleware that already runs cannot learn new ports: fix the port of erp as it knows it, "
         "in the scenario or by --set estate.systems.erp.port=N"
     )
     sut.check({**EstateChoice().standing, "erp": SystemChoice(kind="erp", port=8102)})
@@ -210,5 +212,5 @@ def test_a_key_is_no_matter_for_run_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize("program", ["no-such-program-here", "./no-such-program-here"])
 def test_a_program_that_is_not_there_is_named(tmp_path: Path, program: str) -> None:
     sut = SutConfig.load(written(tmp_path, f"[sut]\nflows = ['cancel']\ncommand = '{program}'\n"))
-    with pytest.raises(ConfigError, match=f"sut.command: there is no program '{program}'"):
+    with pytest.raises(ConfigError, match=f"^{tmp_path}/.*sut.command: there is no program '{program}'"):
         sut.check({})

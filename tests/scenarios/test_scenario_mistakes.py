@@ -49,7 +49,8 @@ def refusal(tmp_path: Path, text: str) -> str:
         pytest.param("name: x\nobjectives: [fast]\n", ":2: objectives: objective 'fast' cannot be read", id="an objective that says nothing"),
         # The estate
         pytest.param("name: x\nestate: { systems: { till: { kind: marketplce } } }\n", ":2: estate.systems.till.kind: unknown kind of system 'marketplce'; did you mean 'marketplace'", id="an unknown kind"),
-        pytest.param("name: x\nestate: { systems: { till: {} } }\n", ":2: estate.systems.till.kind: is missing", id="a system without a kind"),
+        pytest.param("name: x\nestate: { systems: { till: {} } }\n", ":2: estate.systems.till: unknown system 'till' (valid: bazaar, erp, oms, payments, web, wms); one of your own needs a kind", id="a system without a kind"),
+        pytest.param("name: x\nestate: { systems: { erpp: { port: 8102 } } }\n", ":2: estate.systems.erpp: unknown system 'erpp'; did you mean 'erp'", id="a misspelt system"),
         pytest.param("name: x\nestate: { systems: { erp: { idempotency: optionl } } }\n", ":2: estate.systems.erp.idempotency: must be 'optional', 'required' or 'ignored', got 'optionl'; did you mean 'optional'", id="an unknown mode"),
         pytest.param("name: x\nestate: { systems: { erp: { rules: { postng_s: 3 } } } }\n", ":2: estate.systems.erp.rules.postng_s: unknown rule of a system of kind erp 'postng_s'; did you mean 'posting_s'", id="an unknown rule"),
         pytest.param("name: x\nestate: { systems: { erp: { rules: { posting_s: soon } } } }\n", ":2: estate.systems.erp.rules.posting_s: must be a number, got 'soon'", id="a rule of a wrong type"),
