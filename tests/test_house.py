@@ -199,6 +199,17 @@ def test_the_wheel_holds_every_file_of_its_parts(tmp_path: Path) -> None:
     assert packed == {f"peakproof/{name}" for name in listed if (ROOT / name).exists()}
 
 
+NOT_PACKED = {".ci", ".gitignore", ".links", "pyproject.toml"}
+"""What only a clone needs; hatch packs pyproject.toml by itself."""
+
+
+def test_the_source_archive_holds_all_that_a_reader_needs() -> None:
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True)
+    tracked = {name.partition("/")[0] for name in listed.stdout.splitlines()}
+    assert set(build["sdist"]["only-include"]) == tracked - NOT_PACKED
+
+
 # Lint, format, types
 
 
