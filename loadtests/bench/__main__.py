@@ -10,8 +10,10 @@ from dataclasses import asdict
 
 from .calls import CallCosts, measure_calls, measure_gate
 from .judging import JudgingCost, measure_judging
+from .keeping_up import MOST_BEHIND_S, KeepingUp, measure_keeping_up
 from .state import StateCost, measure_state
 
+MEASURES = ("calls", "gate", "state", "judging", "keeping-up")
 MOST_CPU_RATIO = 4.0
 MOST_GATE_RATIO = 1.05
 MOST_BYTES_PER_ORDER = 2_048
@@ -22,17 +24,22 @@ MOST_SECONDS_PER_MILLION_CALLS = 10.0
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m peakproof.loadtests.bench", description=__doc__)
-    parser.add_argument("--only", choices=("calls", "gate", "state", "judging"), help="measure only this")
+    parser.add_argument("--only", choices=MEASURES, help="measure only this")
     parser.add_argument("--rounds", type=int, default=9, help="interleaved rounds of calls (default 9)")
     parser.add_argument("--orders", type=int, default=4_000, help="orders in a round (default 4000)")
     parser.add_argument("--connections", type=int, default=32, help="connections of the client (default 32)")
     parser.add_argument(
         "--judged-calls", type=int, default=1_000_000, help="calls to judge (default 1000000)"
     )
+    parser.add_argument(
+        "--per-s", type=float, default=50.0, help="orders a second to keep up with (default 50)"
+    )
+    parser.add_argument("--seconds", type=float, default=20.0, help="so long (default 20)")
+    parser.add_argument("--middleware", default="reference", help="which is to keep up (default reference)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     asked = parser.parse_args()
 
-    measured: dict[str, CallCosts | list[StateCost] | JudgingCost] = {}
+    measured: dict[str, CallCosts | list[StateCost] | JudgingCost | KeepingUp] = {}
     tables = []
     if asked.only in (None, "calls"):
         _say(f"calls: {asked.rounds} rounds of {2 * asked.orders} requests to each of two servers")
@@ -59,6 +66,13 @@ def main() -> None:
         judging = measure_judging(asked.judged_calls)
         measured["judging"] = judging
         tables.append(_judging_table(judging))
+    if asked.only in (None, "keeping-up"):
+        _say(
+            f"keeping up: {asked.per_s:g} orders of 3 lines a second for {asked.seconds:g} s, then what is left"
+        )
+        kept = measure_keeping_up(asked.per_s, asked.seconds, asked.middleware)
+        measured["keeping-up"] = kept
+        tables.append(_keeping_up_table(kept))
     if asked.json:
         print(json.dumps(measured, default=asdict, indent=2))
     else:
@@ -90,9 +104,30 @@ def _judging_table(judging: JudgingCost) -> str:
     )
 
 
+def _keeping_up_table(kept: KeepingUp) -> str:
+    reasons = f" ({'; '.join(kept.reasons)})" if kept.reasons else ""
+    head = f"{'placed to':<10}{'p50 s':>9}{'p95 s':>9}{'last - first quarter s':>25}{'last one after s':>19}{'never':>8}"
+    rows = [
+        f"{name:<10}{waits.p50_s:>9.2f}{waits.p95_s:>9.2f}{waits.behind_s:>+25.2f}{waits.left_s:>19.1f}{waits.never:>8}"
+        for name, waits in (("posted", kept.posted), ("shipped", kept.shipped))
+    ]
+    told = (
+        f"keeping up with {kept.wanted_per_s:g} orders of 3 lines a second: {'yes' if kept.keeps_up else 'NO'} "
+        f"(the last quarter may wait {MOST_BEHIND_S:g} s longer than the first)\n"
+        f"{kept.orders} orders at {kept.placed_per_s:.1f} a second, {kept.calls} calls, verdict {kept.verdict}{reasons}; "
+        f"nothing left to do {kept.done_s:.1f} s after the last order\n"
+        f"{kept.availability_changes} changes of availability told to both channels in {kept.availability_calls} calls\n"
+        f"on {kept.processors} processors that {kept.load_before:.1f} processes wanted before it began"
+    )
+    return "\n".join([head, *rows, told])
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except RuntimeError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,68 @@
+"""What the bench of keeping up makes of a run: the orders that it sends, and the figures of their waits."""
+
+from pathlib import Path
+
+import pytest
+
+from peakproof.loadtests.bench.keeping_up import LINES, STEADY, KeepingUp, Waits, waits_of, write_orders
+from peakproof.loadtests.profile import Profile
+from peakproof.loadtests.trace import Trace
+
+
+def test_its_orders_are_of_three_real_lines(tmp_path: Path) -> None:
+    write_orders(tmp_path / "orders.csv", 500)
+    orders = Trace.from_path(tmp_path / "orders.csv").orders
+    real = {line for order in Trace.shipped().orders for line in order.lines}
+    assert len(orders) == 500
+    assert {len(order.lines) for order in orders} == {LINES}
+    assert {line for order in orders for line in order.lines} <= real
+
+
+def test_they_come_at_the_same_rate_all_day(tmp_path: Path) -> None:
+    (tmp_path / "steady.toml").write_text(STEADY)
+    profile = Profile.from_path(tmp_path / "steady.toml")
+    assert [profile.moment(share) for share in (0.1, 0.5, 0.9)] == pytest.approx([0.1, 0.5, 0.9])
+
+
+def orders(*waits_s: float | None) -> list[tuple[int, float | None]]:
+    """One each second."""
+    return [(number * 1_000_000_000, wait_s) for number, wait_s in enumerate(waits_s)]
+
+
+def test_whoever_waits_longer_and_longer_is_behind() -> None:
+    waits = waits_of(orders(1, 1, 2, 3, 4, 5, 6, 7, None))
+    assert waits == Waits(p50_s=4, p95_s=7, behind_s=6, left_s=6.0, never=1)
+    assert not kept(waits, STEADILY).keeps_up
+    assert not kept(STEADILY, waits).keeps_up
+
+
+def test_whoever_waits_as_long_at_the_end_keeps_up_unless_something_broke() -> None:
+    assert kept(STEADILY, STEADILY).keeps_up
+    assert not kept(STEADILY, STEADILY, "fail").keeps_up
+    assert not kept(STEADILY, STEADILY, "inconclusive").keeps_up
+
+
+def test_nothing_posted_is_nothing_to_measure() -> None:
+    with pytest.raises(RuntimeError, match="only 0 of 9 orders got so far"):
+        waits_of(orders(*[None] * 9))
+
+
+STEADILY = waits_of(orders(*[2.0] * 12))
+
+
+def kept(posted: Waits, shipped: Waits, verdict: str = "pass") -> KeepingUp:
+    return KeepingUp(
+        wanted_per_s=1.0,
+        placed_per_s=1.0,
+        orders=12,
+        calls=0,
+        verdict=verdict,
+        reasons=(),
+        posted=posted,
+        shipped=shipped,
+        done_s=0.0,
+        availability_changes=0,
+        availability_calls=0,
+        load_before=0.0,
+        processors=1,
+    )
