@@ -12,6 +12,7 @@ if not __package__:  # started as `python cli.py`: run this file as the module i
 import functools
 import json
 import os
+import shlex
 import sys
 import tempfile
 import time
@@ -450,14 +451,14 @@ def try_(
 
     _check_out(out)
     scenario = Scenario.load("first-contact").with_overrides(_overrides(overrides or []))
-    sut = _sut(config, middleware, scenario).sut
+    choice = _sut(config, middleware, scenario)
 
     def tick(hop: Hop) -> None:
         if not as_json:
             typer.secho("✓ ", fg="green", nl=False)
             typer.echo(hop.sentence)
 
-    contact = FirstContact(scenario, sut, seed=seed, out=out, on_tick=tick).run()
+    contact = FirstContact(scenario, choice.sut, seed=seed, out=out, on_tick=tick).run()
     missing = contact.missing
     if as_json:
         hops = [
@@ -478,14 +479,28 @@ def try_(
         if missing.instead:
             typer.echo(f"  instead:  {missing.instead}")
     else:
-        typer.echo(
-            f"All {len(contact.hops)} hops seen. Next: peakproof run quiet-day (no faults yet), then: peakproof run"
-        )
+        typer.echo(f"All {len(contact.hops)} hops seen.")
     log = contact.folder / "sut.log"
     _say(
         f"recorded in {contact.folder}" + (f", the log of your middleware in {log}" if log.is_file() else "")
     )
+    if not as_json:
+        given = {"--config": config, "--middleware": middleware}
+        options = [f"{part}" for name, value in given.items() if value is not None for part in (name, value)]
+        options += [part for override in overrides or [] for part in ("--set", override)]
+        is_own = choice.config is not None or middleware is not None
+        typer.echo(f"Next: {_after_first_contact(missing is None, is_own, shlex.join(options))}")
     raise SystemExit(PASS if missing is None else FAIL)
+
+
+def _after_first_contact(complete: bool, is_own: bool, options: str) -> str:
+    """What the user types next, with the options that named the middleware."""
+    again = f"peakproof try {options}".rstrip()
+    if not is_own:
+        return "describe your own middleware in peakproof.toml (README and examples/ show how), then peakproof try"
+    if not complete:
+        return f"see to it that your middleware does that, then {again}"
+    return f"peakproof run quiet-day {options}".rstrip() + " (no faults yet), then peakproof run"
 
 
 @app.command()

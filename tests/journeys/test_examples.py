@@ -76,7 +76,10 @@ def test_first_contact_names_the_first_hop_that_is_missing(tmp_path: Path) -> No
         "✗ missing: the ERP received the sales order",
     ]
     assert "/v1/sales-orders" in lines[3]
-    assert lines[-1] == "  instead:  your middleware never called erp"
+    assert lines[-2:] == [
+        "  instead:  your middleware never called erp",
+        "Next: see to it that your middleware does that, then peakproof try",
+    ]
 
 
 def test_a_middleware_that_dies_is_named_with_its_last_words(tmp_path: Path) -> None:

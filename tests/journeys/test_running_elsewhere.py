@@ -107,6 +107,9 @@ def test_first_contact_works_with_it_too(elsewhere: tuple[str, int], tmp_path: P
     done = peakproof(tmp_path, "try", "--middleware", url, "--set", fixed)
     assert done.code == 0, done
     assert "✓ the ERP posted it, by itself" in done.stdout
+    assert done.stdout.endswith(
+        f"Next: peakproof run quiet-day --middleware {url} --set {fixed} (no faults yet), then peakproof run\n"
+    )
     assert "sut.log" not in done.stderr, "whoever runs elsewhere writes his log elsewhere"
 
 
