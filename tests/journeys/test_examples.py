@@ -1,5 +1,6 @@
 """The examples as a user would try them: first contact, then a short Black Friday, by the command."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -56,7 +57,11 @@ def test_a_short_black_friday_passes(example: Path) -> None:
 def test_an_example_is_as_short_as_the_readme_says(example: Path) -> None:
     (source,) = example.glob("middleware.*")
     lines = [line.strip() for line in source.read_text("utf-8").splitlines()]
-    assert len([line for line in lines if line and not line.startswith(("#", "//"))]) <= 50
+    code = [line for line in lines if line and not line.startswith(("#", "//"))]
+    said = re.findall(
+        r"\[(Python|Node)\]\(examples/(\w+)\) \((\d+) lines\)", (ROOT / "README.md").read_text("utf-8")
+    )
+    assert (example.name, f"{len(code)}") in {(name, lines) for _, name, lines in said}
 
 
 def test_first_contact_names_the_first_hop_that_is_missing(tmp_path: Path) -> None:
@@ -64,7 +69,7 @@ def test_first_contact_names_the_first_hop_that_is_missing(tmp_path: Path) -> No
     example = Path(shutil.copytree(ROOT / "examples" / "python_order_to_erp", tmp_path / "lazy"))
     source = example / "middleware.py"
     whole = source.read_text("utf-8")
-    lazy = whole.replace("return self.answer(204 if has_got", "return self.answer(204 if True or has_got")
+    lazy = whole.replace("urlopen(request, timeout=5).close()", "print(request)")
     assert lazy != whole
     source.write_text(lazy, "utf-8")
     done = peakproof(example, "try")

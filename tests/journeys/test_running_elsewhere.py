@@ -51,11 +51,12 @@ def until_ready(url: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def elsewhere() -> Iterator[tuple[str, int]]:
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
     """The example, started by nobody but this test: its URL, and the port at which it looks for the ERP."""
     port, erp_port = free_port(), free_port()
     known = {
         "PORT": f"{port}",
+        "INBOX": str(tmp_path_factory.mktemp("elsewhere") / "inbox.jsonl"),
         "ERP_URL": f"http://127.0.0.1:{erp_port}",
         "ERP_KEY": API_KEY,
         "WEBHOOK_SECRET": SECRET,
