@@ -60,9 +60,15 @@ def test_the_readme_shows_what_the_naive_middleware_prints(defect_runs: DefectRu
     _, _, example = text.partition("run --middleware naive\n")
     shown = re.search(r"╭─ ✗ (?P<invariant>[^·]+) · \w+ ─+╮\n│ [^:]+: (?P<finding>.+?) +│", example)
     assert shown is not None, example
-    result, finding = Verdict.of_document(defect_runs.of("naive").document).worst[0]
+    document = defect_runs.of("naive").document
+    result, finding = Verdict.of_document(document).worst[0]
     assert shown["invariant"] == result.id.replace("_", " ")
     assert re.sub(r"\d+", "N", shown["finding"]) == re.sub(r"\d+", "N", finding.finding)
+    panel, _, below = example.partition("╰")
+    follows = set(re.findall(r"^│   (\w[\w ]+): ", panel.partition("Follows from it:")[2], re.MULTILINE))
+    assert {name.replace(" ", "_") for name in follows} <= set(DEFECTS["naive"].found_by)
+    broken = set(re.findall(r"^│ - (\w+): \d+ of \d+ +│$", below.partition("FAIL: ")[2], re.MULTILINE))
+    assert set(DEFECTS["naive"].found_by) <= broken <= {one["id"] for one in document["invariants"]}
 
 
 @each
