@@ -60,6 +60,7 @@ def test_every_operation_that_the_flows_page_names_exists() -> None:
         "valid_from",
         "ship_by",
         "exceptions_url",
+        "order_ref",
         "pending_url",
         "strict_references",
     }
