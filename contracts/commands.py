@@ -45,9 +45,29 @@ def compare_(
 @contracts.command("verify")
 def verify_(
     pacts: Annotated[
-        str,
-        typer.Option("--pacts", metavar="DIR|FILE|URL", help="Pacts of versions 2 to 4, of any language."),
-    ],
+        str | None,
+        typer.Option(
+            "--pacts",
+            metavar="DIR|FILE|URL",
+            help="Pacts of versions 2 to 4, of any language; with --middleware those that come with peakproof unless said.",
+            show_default=False,
+        ),
+    ] = None,
+    middleware: Annotated[
+        str | None,
+        typer.Option(
+            "--middleware",
+            metavar="reference|DEFECT|URL",
+            help="Verify its webhooks instead: it is the provider, the simulators are the consumers.",
+            show_default=False,
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", help="The same for the middleware of this peakproof.toml.", show_default=False
+        ),
+    ] = None,
     consumers: Annotated[
         list[str] | None,
         typer.Option("--consumer", help="Only pacts of this consumer; repeatable.", show_default=False),
@@ -80,12 +100,27 @@ def verify_(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify consumers' pacts against the simulators, in the states that they ask for; exit code 1 if any fails."""
+    """Verify pacts against the simulators, or a middleware's webhooks, in the states that they ask for.
+
+    Exit code 1 if any interaction is not as agreed.
+    """
     from .provider import simulators_of, verify
     from .sources import chosen, pacts_at
 
     named = simulators_of(simulators or ())
-    found = verify(chosen(pacts_at(pacts), consumers or (), providers or (), described), named)
+    whose = (consumers or (), providers or (), described)
+    if middleware is not None or config is not None:
+        from ..scenarios.sut_choice import chosen as chosen_sut
+        from .middleware import shipped_pacts, verify_middleware
+
+        sut = chosen_sut(config, middleware).sut
+        found = verify_middleware(chosen(pacts_at(pacts or shipped_pacts()), *whose), sut)
+    elif pacts is None:
+        raise ContractsError(
+            "what to verify: --pacts for your pacts, or --middleware or --config for your webhooks"
+        )
+    else:
+        found = verify(chosen(pacts_at(pacts), *whose), named)
     if junit is not None:
         from .junit import write
 

@@ -39,8 +39,8 @@ async def _verified(pacts: Sequence[Pact], simulators: Mapping[str, str]) -> Ver
         folder = Path(name)
         async with Stage(folder) as stage:
             jobs = _jobs(pacts, simulators, stage, folder)
-            said = await _play(jobs, folder, len(stage.parts)) if jobs else []
-            return Verification(tuple(_outcomes(pacts, stage.parts, said)))
+            said = await play(jobs, folder, len(stage.parts)) if jobs else []
+            return Verification(tuple(outcomes(pacts, stage.parts, said)))
 
 
 def _jobs(
@@ -78,7 +78,7 @@ def _jobs(
     return list(jobs.values())
 
 
-async def _play(jobs: list[dict[str, Any]], folder: Path, interactions: int) -> list[dict[str, Any]]:
+async def play(jobs: list[dict[str, Any]], folder: Path, interactions: int) -> list[dict[str, Any]]:
     """What the engine says of every interaction, in a process of its own."""
     job_file, out_file, log = folder / "job.json", folder / "said.json", folder / "engine.log"
     job_file.write_text(json.dumps(jobs), "utf-8")
@@ -110,8 +110,10 @@ async def _play(jobs: list[dict[str, Any]], folder: Path, interactions: int) -> 
     return [one for job in told for one in job["results"].get("interactionResults", ())]
 
 
-def _outcomes(
-    pacts: Sequence[Pact], parts: Mapping[int, Part], said: Iterable[Mapping[str, Any]]
+def outcomes(
+    pacts: Sequence[Pact],
+    parts: Mapping[int, Part],
+    said: Iterable[Mapping[str, Any]],
 ) -> Iterable[Outcome]:
     """Every interaction of every pact with what came of it; one that nobody spoke of is a failure."""
     results: dict[int, Mapping[str, Any]] = {}
@@ -128,7 +130,9 @@ def _outcomes(
                 interaction,
                 tuple(_mismatches(parts[number], results.get(number))),
                 _milliseconds(results.get(number)),
-                needs_credentials(interaction) and not shows_credentials(interaction),
+                parts[number].delivery is None
+                and needs_credentials(interaction)
+                and not shows_credentials(interaction),
             )
 
 

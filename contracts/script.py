@@ -20,8 +20,11 @@ EXPRESSION = re.compile(r"\$\{([^}]*)\}")
 MATCHES = re.compile(r"^(\d+)\|(.*)$", re.DOTALL)
 
 
-def copy_of(pact: Pact, numbers: Mapping[int, int], provider: str, credential: str) -> dict[str, Any]:
-    """The pact as the engine is to play it; ``numbers`` are those of its interactions by place, others are left out."""
+def copy_of(pact: Pact, numbers: Mapping[int, int], provider: str, credential: str | None) -> dict[str, Any]:
+    """The pact as the engine is to play it; ``numbers`` are those of its interactions by place, others are left out.
+
+    Without ``credential`` requests show what they show.
+    """
     played = dict(copy.deepcopy(dict(pact.document)))
     played["provider"] = {"name": provider}
     for key in ("interactions", "messages"):
@@ -32,7 +35,7 @@ def copy_of(pact: Pact, numbers: Mapping[int, int], provider: str, credential: s
         told.pop("pending", None)
         _mark_states(told, number)
         interaction = pact.interactions[place]
-        if needs_credentials(interaction):
+        if credential is not None and needs_credentials(interaction):
             _authorise(told["request"], credential, in_lists=pact.version.startswith("4"))
         key = (
             "messages"

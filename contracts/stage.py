@@ -34,7 +34,7 @@ from ..simulators.registry import KINDS
 from .errors import ContractsError
 from .pact_file import NO_BODY, Interaction
 from .script import split
-from .state import UNITS, Scene, prepare
+from .state import UNITS, Delivery, Scene, prepare
 
 STATE_PATH = "/state"
 MESSAGE_PATH = "/message"
@@ -72,6 +72,8 @@ class Part:
     given: dict[str, Any] = field(default_factory=dict)
     """Values that its states handed back."""
     seen: list[Seen] = field(default_factory=list)
+    delivery: Delivery | None = None
+    """How its webhook is handed over, where it is one to a middleware."""
     complaints: list[str] = field(default_factory=list)
     """Why a state or message could not be prepared; one line each."""
 
@@ -95,7 +97,7 @@ class Stage:
         self._events: list[Event] = []
         self._undo: list[Any] = []
         self._off_the_record = False
-        self._secret = new_secret()
+        self.secret = new_secret()
         self._socket = socket.socket(
             proto=socket.IPPROTO_TCP
         )  # else asyncio sets no TCP_NODELAY on connections
@@ -120,12 +122,7 @@ class Stage:
         await estate.start()
         self._beginning = estate.snapshot()
         self._socket.bind(("127.0.0.1", 0))
-        app = Starlette(
-            routes=[
-                Route(STATE_PATH, self._change_state, methods=["POST"]),
-                Route(MESSAGE_PATH, self._tell, methods=["POST"]),
-            ]
-        )
+        app = Starlette(routes=self.routes())
         self._server = _Server(
             uvicorn.Config(app, lifespan="off", access_log=False, log_level="error", server_header=False)
         )
@@ -143,7 +140,19 @@ class Stage:
         await self.estate.stop()
         self.estate.writer.close()
 
+    def routes(self) -> list[Route]:
+        """What the desk serves."""
+        return [
+            Route(STATE_PATH, self._change_state, methods=["POST"]),
+            Route(MESSAGE_PATH, self._tell, methods=["POST"]),
+        ]
+
     # What others need to know
+
+    @property
+    def current(self) -> Part | None:
+        """The interaction that is being played."""
+        return self._current
 
     @property
     def desk_port(self) -> int:
@@ -187,7 +196,12 @@ class Stage:
         if not name:
             return {}
         scene = Scene(
-            self.estate, part.system, part.interaction, lambda: self._make_request(part), self._undo
+            self.estate,
+            part.system,
+            part.interaction,
+            lambda: self._make_request(part),
+            self._undo,
+            part.delivery,
         )
         try:
             values = prepare(scene, name, parameters)
@@ -213,7 +227,7 @@ class Stage:
             )
         event_id = f"{event.system}-evt-0000001"
         body = cloud_event(event, event_id)
-        headers = signed_headers(event_id, self.estate.clock(), body, self._secret)
+        headers = signed_headers(event_id, self.estate.clock(), body, self.secret)
         return body, {"contentType": headers.pop("content-type"), **headers}
 
     def _make_request(self, part: Part) -> None:

@@ -36,6 +36,15 @@ WORDS = {str: "text", int: "whole number", dict: "table"}
 Values = Mapping[str, Any]
 
 
+@dataclass(slots=True)
+class Delivery:
+    """How a webhook is to be handed over."""
+
+    signature: str = "genuine"
+    before: int = 0
+    """How often it was handed over already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What a state may prepare: the system that is about to be verified, in an estate of its own."""
@@ -47,6 +56,8 @@ class Scene:
     """Send the interaction's own request, as it stands in the pact."""
     undo: list[Callable[[], object]]
     """What to do before the next interaction; ledgers, stored answers and tokens come back by themselves."""
+    delivery: Delivery | None = None
+    """Of a webhook that is verified against a middleware."""
 
     @property
     def ledger(self) -> Any:
@@ -194,6 +205,8 @@ def known_to(kind: str) -> dict[str, ProviderState]:
 def prepare(scene: Scene, name: str, parameters: Values) -> dict[str, Any]:
     """Prepare one state; returns what it hands back. Raises ContractsError, in one line, naming what is near."""
     known = known_to(scene.system.kind)
+    if scene.delivery is not None:
+        known |= known_to("webhook")
     wanted = " ".join(name.split())
     found = known.get(wanted) or next((one for one in known.values() if one.name == wanted.lower()), None)
     if found is None:
@@ -221,6 +234,13 @@ def _check(name: str, key: str, value: Any, default: Any) -> None:
         raise ContractsError(
             f"state {name!r}: {key} must be a {WORDS[type(default)]} like {default!r}, got {value!r}"
         )
+
+
+def delivery_of(scene: Scene) -> Delivery:
+    """ContractsError where no webhook is verified."""
+    if scene.delivery is None:
+        raise ContractsError("this state is of webhooks to your middleware: contracts verify --middleware")
+    return scene.delivery
 
 
 def decimal(name: str, value: Any) -> Decimal:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from peakproof.cli import app
 from peakproof.contracts.errors import ContractsError
 from peakproof.contracts.pact_file import pact_of
-from peakproof.contracts.provider import EngineFailed, _outcomes, _play, simulators_of, verify
+from peakproof.contracts.provider import EngineFailed, outcomes, play, simulators_of, verify
 from peakproof.contracts.result import Outcome, Verification
 from peakproof.contracts.sources import chosen, pacts_at
 from peakproof.contracts.stage import Part, Seen, Stage
@@ -226,7 +226,7 @@ def part_of(told: dict[str, Any], *seen: Seen, **values: Any) -> Part:
 
 def outcome_of(part: Part, *results: dict[str, Any]) -> Outcome:
     pact = pact_of(document(dict(part.told)), "x.json")
-    (one,) = _outcomes([pact], {0: part}, results)
+    (one,) = outcomes([pact], {0: part}, results)
     return one
 
 
@@ -266,7 +266,7 @@ def test_a_value_that_does_not_reach_the_request_fails(generators: Any, good: Se
 
 async def test_an_engine_that_dies_is_no_result(tmp_path: Path) -> None:
     with pytest.raises(EngineFailed, match="Pact's engine ended with 1: KeyError: 'provider'"):
-        await _play([{"no": "job"}], tmp_path, 1)
+        await play([{"no": "job"}], tmp_path, 1)
 
 
 def test_the_engine_never_runs_in_this_process() -> None:
@@ -288,6 +288,8 @@ async def test_every_state_can_be_prepared_and_hands_back_what_it_says(stage: St
     made = pact_of(document(get("x", "/v1/items")), "x.json")
     number = 0
     for one in catalogue():
+        if one.kind == "webhook":
+            continue
         kinds = [one.kind] if one.kind != "any" else ["erp", "oms", "wms", "marketplace", "payments"]
         for kind in kinds:
             number += 1
