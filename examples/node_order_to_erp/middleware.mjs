@@ -16,7 +16,8 @@ function isSigned(headers, body) {
   const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
   const wanted = Buffer.from("v1," + createHmac("sha256", secret).update(signed).digest("base64"));
   const given = Buffer.from(headers["webhook-signature"] ?? "");
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
+  const ageS = Date.now() / 1000 - headers["webhook-timestamp"];
+  return Math.abs(ageS) < 300 && given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
 async function book(ref, order) {
@@ -34,7 +35,8 @@ async function book(ref, order) {
   }
 }
 
-function take({ data }) {
+function take({ type, data }) {
+  if (type !== "order.placed") return; // leave what it does not know
   pending += 1;
   turn = turn.then(() => book(data.order_ref, data)).finally(() => (pending -= 1));
 }
