@@ -8,6 +8,8 @@ from types import ModuleType
 from typing import Any
 
 from peakproof.chaos.registry import FAULTS
+from peakproof.cli import CATALOGUES
+from peakproof.scenarios.suite import scenarios_of
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -84,3 +86,11 @@ def test_the_page_of_throttles_is_current() -> None:
     assert stored == printed, (
         "docs/throttles.md is stale: run python docs/print_throttles.py > docs/throttles.md"
     )
+
+
+def test_the_readme_names_every_kind_that_can_be_listed_and_the_size_of_the_standard_suite() -> None:
+    text = (DOCS.parent / "README.md").read_text("utf-8")
+    (kinds,) = re.findall(r"`peakproof list ([\w|]+\|[\w|]+)`", text)
+    assert sorted(kinds.split("|")) == sorted(CATALOGUES)
+    assert "`peakproof run --suite standard` runs the ten scenarios" in text
+    assert len(scenarios_of("standard")) == 10
