@@ -244,6 +244,15 @@ def run(
         ),
     ] = None,
     overrides: SetOption = None,
+    drift: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--drift",
+            metavar="SYSTEM.OPERATION:CHANGE:FIELD=TO",
+            help="Let a system serve another version, e.g. erp.create_sales_order:rename:sales_order_id=id; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     from_run: Annotated[
         Path | None,
         typer.Option(
@@ -286,6 +295,8 @@ def run(
     _check_out(out)
     named = scenarios or []
     if suite is not None or len(named) > 1:
+        if drift:
+            raise UsageError("--drift is for one scenario, not for a suite of them")
         _run_suite(
             suite,
             named,
@@ -304,6 +315,10 @@ def run(
     if duration is not None:
         wanted = wanted.with_duration(duration)
     wanted = wanted.with_overrides(_overrides(overrides or []))
+    if drift:
+        from .contracts.drift import drifting
+
+        wanted = drifting(wanted, drift)
     choice = _sut(config, middleware, wanted, from_run)
     wanted, left_out = wanted.fit_for(choice.sut)
     sql = _judged_by(invariants, [*wanted.objectives, *(objectives or [])])

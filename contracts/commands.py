@@ -94,6 +94,15 @@ def verify_(
             show_default=False,
         ),
     ] = None,
+    drift: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--drift",
+            metavar="SYSTEM.OPERATION:CHANGE:FIELD=TO",
+            help="Let a simulator serve another version, e.g. erp.create_sales_order:rename:sales_order_id=id; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     junit: Annotated[
         Path | None,
         typer.Option("--junit", metavar="FILE", help="Write JUnit XML there.", show_default=False),
@@ -109,6 +118,10 @@ def verify_(
 
     named = simulators_of(simulators or ())
     whose = (consumers or (), providers or (), described)
+    if drift and (middleware is not None or config is not None):
+        raise ContractsError(
+            "--drift changes the simulators' answers; to feel it, run your middleware: peakproof run --drift"
+        )
     if middleware is not None or config is not None:
         from ..scenarios.sut_choice import chosen as chosen_sut
         from .middleware import shipped_pacts, verify_middleware
@@ -120,7 +133,9 @@ def verify_(
             "what to verify: --pacts for your pacts, or --middleware or --config for your webhooks"
         )
     else:
-        found = verify(chosen(pacts_at(pacts), *whose), named)
+        from .drift import drifts_of
+
+        found = verify(chosen(pacts_at(pacts), *whose), named, drifts_of(drift or ()))
     if junit is not None:
         from .junit import write
 

@@ -53,7 +53,7 @@ def _shown(value: Any, path: str, rules: dict[str, Any], exact: bool, schema: Si
             if not _is_silent(one) and _is_certain(schema, name)
         }
     if isinstance(value, list):
-        rules[path] = _rule({"match": "type", "min": 1})
+        rules[path] = _rule([{"match": "type", "min": 1}])
         return [_shown(value[0], f"{path}[*]", rules, False, _entry(schema))]
     if not exact:
         rules[path] = _rule(_matcher(value))
@@ -93,15 +93,20 @@ def _is_silent(value: Any) -> bool:
     return value is None or value == [] or value == {}
 
 
-def _matcher(value: Any) -> dict[str, Any]:
+def _matcher(value: Any) -> list[dict[str, Any]]:
     if isinstance(value, str):
         for form, pattern in FORMS.items():
             if pattern.fullmatch(value):
-                return {"match": "regex", "regex": form}
+                return of_form(form)
     elif isinstance(value, int) and not isinstance(value, bool):
-        return {"match": "integer"}
-    return {"match": "type"}
+        return [{"match": "integer"}]
+    return [{"match": "type"}]
 
 
-def _rule(matcher: dict[str, Any]) -> dict[str, Any]:
-    return {"combine": "AND", "matchers": [matcher]}
+def of_form(form: str) -> list[dict[str, Any]]:
+    """A text of this form: Pact's regular expressions alone would take a number for its digits."""
+    return [{"match": "type"}, {"match": "regex", "regex": form}]
+
+
+def _rule(matchers: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"combine": "AND", "matchers": matchers}

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..scenarios.errors import RunError
+from .drift import Drift
 from .errors import ContractsError
 from .pact_file import Pact
 from .result import Mismatch, Outcome, Verification, mismatches_of
@@ -26,18 +27,22 @@ class EngineFailed(RunError):
     """Pact's own engine came to no end, so nothing is known."""
 
 
-def verify(pacts: Sequence[Pact], simulators: Mapping[str, str] | None = None) -> Verification:
-    """Verify these pacts; ``simulators`` says which one a provider of another name means.
+def verify(
+    pacts: Sequence[Pact], simulators: Mapping[str, str] | None = None, drifts: Sequence[Drift] = ()
+) -> Verification:
+    """Verify these pacts; ``simulators`` says which one a provider of another name means, ``drifts`` how they differ.
 
     Raises ContractsError for a provider that no simulator stands for, EngineFailed where the engine died.
     """
-    return asyncio.run(_verified(pacts, simulators or {}))
+    return asyncio.run(_verified(pacts, simulators or {}, drifts))
 
 
-async def _verified(pacts: Sequence[Pact], simulators: Mapping[str, str]) -> Verification:
+async def _verified(
+    pacts: Sequence[Pact], simulators: Mapping[str, str], drifts: Sequence[Drift]
+) -> Verification:
     with TemporaryDirectory(prefix="peakproof-pacts-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        async with Stage(folder) as stage:
+        async with Stage(folder, drifts) as stage:
             jobs = _jobs(pacts, simulators, stage, folder)
             said = await play(jobs, folder, len(stage.parts)) if jobs else []
             return Verification(tuple(outcomes(pacts, stage.parts, said)))

@@ -8,7 +8,7 @@ import asyncio
 import json
 import socket
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -23,6 +23,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..chaos.errors import ChaosError
+from ..chaos.injection import Injection, Trigger, Where
+from ..chaos.registry import FAULTS
 from ..history.clock import Clock
 from ..history.writer import HistoryWriter
 from ..scenarios.errors import unknown
@@ -31,6 +33,7 @@ from ..simulators.kit.events import cloud_event, new_secret, signed_headers
 from ..simulators.kit.ledger import Event
 from ..simulators.kit.refusal import Refused
 from ..simulators.registry import KINDS
+from .drift import Drift
 from .errors import ContractsError
 from .pact_file import NO_BODY, Interaction
 from .script import split
@@ -81,7 +84,8 @@ class Part:
 class Stage:
     """Use it in an ``async with``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, drifts: Sequence[Drift] = ()) -> None:
+        """``drifts`` are how the simulators differ from what they are."""
         systems = {
             CHANNEL if kind == "marketplace" else kind: SystemSettings(
                 kind, rules={"currencies": ("GBP", "EUR")} if kind == "marketplace" else {}
@@ -91,6 +95,7 @@ class Stage:
         self.estate = Estate(
             EstateSettings(systems=systems), HistoryWriter(folder / "history", "estate"), Clock()
         )
+        self._drifts = drifts
         self.parts: dict[int, Part] = {}
         """By number, as the engine's copies of the pacts have it."""
         self._current: Part | None = None
@@ -119,6 +124,10 @@ class Stage:
         estate.listeners.append(self._events.append)
         for system in estate.systems.values():
             system.door.witnesses.append(self._witness)
+            for rank, drift in enumerate(one for one in self._drifts if one.system == system.kind):
+                where = Where(system=system.name, operation=drift.operation)
+                injection = Injection(f"drift-{rank}", FAULTS.build("drifted", drift.settings), where)
+                system.gate.arm(Trigger(injection, rank, 0))
         await estate.start()
         self._beginning = estate.snapshot()
         self._socket.bind(("127.0.0.1", 0))

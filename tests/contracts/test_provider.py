@@ -358,7 +358,7 @@ def test_the_command_says_it_as_a_table_as_json_and_as_junit(
     tmp_path: Path, verified: dict[str, Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some = Verification((verified["throttled"], verified["another status"]))
-    monkeypatch.setattr("peakproof.contracts.provider.verify", lambda pacts, named: some)
+    monkeypatch.setattr("peakproof.contracts.provider.verify", lambda pacts, named, drifts: some)
     junit = tmp_path / "junit.xml"
     asked = ["contracts", "verify", "--pacts", str(FOREIGN), "--junit", str(junit)]
     shown = CliRunner().invoke(app, asked)
