@@ -286,6 +286,9 @@ def run(
             "--objective", metavar="TEXT", help="A threshold on a key figure; repeatable.", show_default=False
         ),
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Serve a live view of the run on a port of its own.")
+    ] = False,
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -294,6 +297,8 @@ def run(
 
     _check_out(out)
     named = scenarios or []
+    if watch and (suite is not None or len(named) > 1):
+        raise UsageError("--watch shows one run, and a suite has several: choose one scenario")
     if suite is not None or len(named) > 1:
         if drift:
             raise UsageError("--drift is for one scenario, not for a suite of them")
@@ -329,7 +334,13 @@ def run(
         _say(f"left out, for these flows never meet them: {', '.join(left_out)}")
     with _Shown() as shown:
         runner = Runner(
-            wanted, choice.sut, seed=chosen_seed, out=out, on_progress=shown, origin=choice.origin
+            wanted,
+            choice.sut,
+            seed=chosen_seed,
+            out=out,
+            on_progress=shown,
+            origin=choice.origin,
+            on_live=_say_live if watch else None,
         )
         try:
             folder = runner.run()
@@ -542,6 +553,9 @@ def up(
     no_sut: Annotated[
         bool, typer.Option("--no-sut", help="Start nothing beside it, whatever peakproof.toml says.")
     ] = False,
+    live: Annotated[
+        bool, typer.Option("--live/--no-live", help="Serve the live view, a page on a port of its own.")
+    ] = True,
     seed: SeedOption = 1,
     overrides: SetOption = None,
     out: OutOption = Path("runs"),
@@ -575,6 +589,7 @@ def up(
         out=out,
         on_progress=_Watched(),
         origin=choice.origin if choice else None,
+        live=live,
     )
     try:
         folder = runner.run()
@@ -1292,6 +1307,10 @@ def _check_run_json(path: Path) -> None:
 
 def _say(text: str) -> None:
     err.print(text, markup=False, soft_wrap=True, style="dim")
+
+
+def _say_live(url: str | None) -> None:
+    _say(f"live view: {url}" if url else "there is no live view: its process could not serve it")
 
 
 def _stdout() -> Console:

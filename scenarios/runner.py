@@ -21,6 +21,7 @@ from ..simulators.standins import StandIns
 from .config import SutConfig
 from .control.api import Control
 from .errors import RunError, SutDied, SutFailed, UsageError
+from .live.process import LiveView
 from .run_record import RunRecord, new_folder
 from .scenario import Scenario
 from .settling import AttentiveWriter, Settling
@@ -55,6 +56,7 @@ class Runner:
     one. Ctrl-C ends the workload early: faults are healed, the estate settles briefly, and the record is whole;
     a second one ends the run at once. Faults can be put in and healed from outside while it lasts (``control``).
     Without a SUT nobody is started, asked or told anything. ``origin`` says how the user named the SUT (``SutChoice.origin``).
+    ``on_live`` wants a live view beside the run: it gets the page's address, or null where there can be none.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Runner:
         out: Path = Path("runs"),
         on_progress: Callable[[Progress], None] | None = None,
         origin: Mapping[str, str | None] | None = None,
+        on_live: Callable[[str | None], None] | None = None,
     ) -> None:
         self.scenario = scenario
         self.sut_config = sut
@@ -78,6 +81,7 @@ class Runner:
         """What the SUT answered to our questions that could not be read."""
         self._on_progress = on_progress or (lambda progress: None)
         self._origin = origin or {}
+        self._on_live = on_live
         self._interrupted = asyncio.Event()
         self._rescheduled = asyncio.Event()
         """The schedule has a new step to come."""
@@ -129,7 +133,10 @@ class Runner:
             raise RunError(str(error), self.folder) from None
         sut: Sut | Nobody | None = None
         self._record.stands(estate)
+        live = LiveView(self.folder)
         try:
+            if self._on_live is not None:
+                await live.start()
             estate.seed(*opening(plan, self._clock, self.scenario.workload.unknown_items))
             await estate.start()
             self._call_stand_ins(estate)
@@ -140,6 +147,8 @@ class Runner:
             settling = Settling(self.scenario.settle, estate, self._writer, shop, self._clock)
             control = self._control(estate, schedule)
             await control.open()
+            if self._on_live is not None:
+                self._on_live(await live.url())
             progress = asyncio.create_task(self._report(estate, shop, schedule))
             timing = asyncio.create_task(self._keep_time(schedule))
             try:
@@ -159,6 +168,7 @@ class Runner:
                 self._record.add(unsent=shop.unsent, errors=errors)
         finally:
             self._enter("stop")
+            await live.stop()
             if sut is not None:
                 self.complaints = sut.complaints
                 self._record.add_of_sut(complaints=sut.complaints)

@@ -26,6 +26,8 @@ class Ready:
     """By channel: the static key of those who buy there."""
     sut: str | None
     """Where the system under test is reached, if there is one."""
+    live: str | None
+    """The page of the live view; null where there is none."""
 
 
 class Up(Runner):
@@ -44,10 +46,18 @@ class Up(Runner):
         out: Path = Path("runs"),
         on_progress: Callable[[Progress], None] | None = None,
         origin: Mapping[str, str | None] | None = None,
+        live: bool = True,
     ) -> None:
         empty = scenario.model_copy(update={"schedule": ()})
-        super().__init__(empty, sut, seed=seed, out=out, on_progress=on_progress, origin=origin)
+        on_live = self._is_seen_at if live else None
+        super().__init__(
+            empty, sut, seed=seed, out=out, on_progress=on_progress, origin=origin, on_live=on_live
+        )
         self._on_ready = on_ready
+        self._live: str | None = None
+
+    def _is_seen_at(self, url: str | None) -> None:
+        self._live = url
 
     def _todo(self, plan: Plan) -> Plan:
         return replace(plan, items=())
@@ -68,4 +78,4 @@ class Up(Runner):
     def _ready(self, estate: Estate, sut: Sut | Nobody) -> Ready:
         shoppers = {name: estate.systems[name].shopper.api_key for name in estate.channels}
         url = sut.base_url if isinstance(sut, Sut) else None
-        return Ready(self.folder, estate.addresses(), shoppers, url)
+        return Ready(self.folder, estate.addresses(), shoppers, url, self._live)

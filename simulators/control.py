@@ -131,7 +131,8 @@ class Traffic:
             self._task.cancel()
 
     def systems(self) -> list[dict[str, Any]]:
-        """``name``, ``kind``, ``url``, ``calls``, ``calls_per_s`` of late, ``throttle_factor`` (null without one)."""
+        """``name``, ``kind``, ``url``, ``calls``, ``calls_per_s`` of late, ``in_flight`` calls, ``queued`` events,
+        ``throttle_factor`` (null without one)."""
         now_s, then_s, then = asyncio.get_running_loop().time(), 0.0, dict[str, int]()
         if self._looks:
             then_s, then = self._looks[0]
@@ -146,6 +147,8 @@ class Traffic:
                     "url": system.url,
                     "calls": calls,
                     "calls_per_s": round((calls - before) / max(now_s - then_s, LOOK_S), 1),
+                    "in_flight": system.door.in_flight,
+                    "queued": self._estate.dispatcher.queued(name),
                     "throttle_factor": None if throttle is None else throttle.factor,
                 }
             )

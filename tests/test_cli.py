@@ -54,6 +54,7 @@ class FakeRunner:
         out: Path,
         on_progress: Callable[[Progress], None],
         origin: Any,
+        on_live: Any,
     ) -> None:
         self.folder = out
         self.death: SutDied | None = None

@@ -3,6 +3,7 @@
 ===========================  =====================================================================================
 GET /v1/status               run, phase, systems with their addresses and rates, every injection as it stands
 GET /v1/faults               what can be injected, with settings and an example each
+GET /v1/shoppers             where to buy on each channel, and with which key
 GET /v1/calls                how many calls, events and of what name each system has seen
 POST /v1/injections          an entry of a schedule without ``at``; ``?dry_run=true`` says what it would have met
 DELETE /v1/injections/{id}   heal one
@@ -94,6 +95,15 @@ class Control:
                 "schema": SCHEMA,
                 "faults": [asdict(entry) | {"example": example(entry)} for entry in entries],
             }
+
+        @app.get("/v1/shoppers")
+        async def shoppers() -> dict[str, Any]:
+            systems = self._estate.systems
+            found = {
+                name: {"url": systems[name].url, "api_key": systems[name].shopper.api_key}
+                for name in self._estate.channels
+            }
+            return {"schema": SCHEMA, "shoppers": found}
 
         @app.get("/v1/calls")
         async def calls() -> dict[str, Any]:

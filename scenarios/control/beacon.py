@@ -78,6 +78,14 @@ def find(out: Path, run: str | None = None) -> Beacon:
     raise UsageError(found[0].gone if found else f"nothing runs below {out}; {START_ONE}")
 
 
+def of_folder(folder: Path) -> Beacon:
+    """The one in this folder. UsageError where there is none."""
+    found = _read(folder / FILE)
+    if found is None:
+        raise UsageError(f"{folder} is not running: it has no {FILE}; {START_ONE}")
+    return found
+
+
 def running(out: Path) -> Beacon | None:
     """The newest one that runs below ``out``, for those who can do without."""
     try:

@@ -37,6 +37,16 @@ class Remote:
     def status(self) -> dict[str, Any]:
         return self._ask("GET", "/v1/status")
 
+    def faults(self) -> list[dict[str, Any]]:
+        """What can be injected, with settings and an example each."""
+        found: list[dict[str, Any]] = self._ask("GET", "/v1/faults")["faults"]
+        return found
+
+    def shoppers(self) -> dict[str, dict[str, str]]:
+        """``url`` and ``api_key`` of those who buy, by channel."""
+        found: dict[str, dict[str, str]] = self._ask("GET", "/v1/shoppers")["shoppers"]
+        return found
+
     def inject(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         """How the injection stands; ``entry`` has the keys of an entry of a schedule."""
         found: dict[str, Any] = self._ask("POST", "/v1/injections", entry)["injection"]

@@ -50,6 +50,7 @@ def show_ready(ready: "Ready", scenario: str, time_scale: float, console: Consol
     first = next(iter(ready.systems.values()))
     hints = [
         ("middleware", ready.sut or "none: give its address to POST /v1/subscriptions of each system"),
+        ("watch", ready.live or "there is no live view"),
         ("look", f"curl {first.url}/openapi.json"),
         ("break", "peakproof chaos inject erp outage --for 60s     (in a second terminal)"),
         ("end", f"Ctrl-C, then: peakproof judge {ready.folder}"),

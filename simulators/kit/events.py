@@ -194,6 +194,11 @@ class Dispatcher:
         self.waiting -= len(self._held) - len(kept)
         self._held = kept
 
+    def queued(self, system: str) -> int:
+        """Events of one system that wait for their turn, or are on their way just now."""
+        names = [one.subscription_id for one in self.subscriptions.values() if one.system == system]
+        return sum(len(self._queues.get(name, ())) + self._running.get(name, 0) for name in names)
+
     def release(self, system: str, injection: str) -> None:
         """An injection on this system is healed: what it alone still held leaves at once, oldest first."""
         held, self._held = self._held, []

@@ -93,6 +93,8 @@ async def test_status_says_where_the_run_is(desk: Desk, tmp_path: Path) -> None:
         "url": desk.estate.systems["erp"].url,
         "calls": 0,
         "calls_per_s": 0.0,
+        "in_flight": 0,
+        "queued": 0,
         "throttle_factor": 1,
     }
     (fault,) = status["faults"]
@@ -107,6 +109,13 @@ async def test_a_system_under_test_that_was_not_started_here_cannot_be_struck(de
         "injection 'sut-sut-kill-1': sut-kill strikes the process of the system under test, "
         "and there is none here that was started by peakproof"
     )
+
+
+async def test_shoppers_are_told_where_to_buy(desk: Desk) -> None:
+    code, found = await desk("GET", "/v1/shoppers")
+    assert (code, set(found["shoppers"])) == (200, {"web", "bazaar"})
+    web = desk.estate.systems["web"]
+    assert found["shoppers"]["web"] == {"url": web.url, "api_key": web.shopper.api_key}
 
 
 async def test_a_fault_is_injected_at_once_under_an_id_of_its_own(desk: Desk) -> None:
