@@ -1161,7 +1161,7 @@ def _scenario(name: str | None, from_run: Path | None, only: str | None) -> "tup
     if from_run is None:
         if only is not None:
             raise UsageError(f"--only {only} needs --from RUN: the run in which something befell that order")
-        return Scenario.load(name or "black-friday"), None
+        return Scenario.load("black-friday" if name is None else name), None
     if name is not None:
         raise UsageError(f"scenario {name!r} and --from {from_run} exclude each other: choose one")
     folder = _run_folder(str(from_run))

@@ -34,6 +34,9 @@ def peakproof(*arguments: str) -> Result:
     return CliRunner().invoke(cli.app, list(arguments))
 
 
+HEADER = b"-- claim: x\n-- flow: any\n-- class: retry\n-- severity: major\n-- remedy: y\n"
+
+
 def empty_run(folder: Path) -> Path:
     (folder / "history").mkdir(parents=True)
     return folder
@@ -224,8 +227,13 @@ def test_a_damaged_run_json_is_named(tmp_path: Path) -> None:
     [
         (b"-- claim: every order is booked\nSELECT 1", "mine.sql: the header has no '-- flow:' line"),
         (b"-- claim: caf\xe9\nSELECT 1", "mine.sql:1: byte 0xe9 is not UTF-8; save the file as UTF-8"),
+        (HEADER + b"SELCT 1", "mine.sql: the query failed: Parser Error: syntax error at or near"),
+        (
+            HEADER + b"SELECT * FROM efects",
+            "mine.sql: the query failed: Catalog Error: Table with name efects",
+        ),
     ],
-    ids=["header", "latin-1"],
+    ids=["header", "latin-1", "no SQL", "no such table"],
 )
 def test_an_invariant_that_cannot_be_read_is_named_before_anything_starts(
     runner: type[FakeRunner], tmp_path: Path, content: bytes, said: str, how_many: list[str]

@@ -9,6 +9,7 @@ import msgspec
 
 from ..history.reader import History
 from . import invariant, kpi, validity, wire
+from .errors import VerdictError
 from .guilt import with_guilty
 from .objective import Objective
 from .result import (
@@ -73,8 +74,15 @@ def judge_history(history: History, *, extra: Iterable[Path] = (), objectives: I
 
 
 def check_wishes(extra: Iterable[Path] = (), objectives: Iterable[str] = ()) -> None:
-    """VerdictError for a header or an objective that ``judge`` could not read, before there is anything to judge."""
-    invariant.catalogue(extra)
+    """VerdictError for a header, a query or an objective that ``judge`` could not read, before there is anything to judge."""
+    own = tuple(extra)
+    invariant.catalogue(own)
+    if own:
+        with History.of_records([]) as nothing:
+            for path in own:
+                answer = invariant.Invariant.of_file(path).ask(nothing)
+                if answer.status == "unknown":
+                    raise VerdictError(f"{path}: {answer.reason}; docs/history.md names the tables")
     names = [name for one in kpi.catalogue() for name in one.names]
     for text in objectives:
         Objective.of_text(text).check_name(names)

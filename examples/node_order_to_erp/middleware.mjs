@@ -1,4 +1,5 @@
 // The smallest honest middleware: every order that a channel accepts is booked in the ERP exactly once. No packages.
+// It does not ask a channel for what never came: `peakproof run missed-webhooks` shows what that costs.
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
