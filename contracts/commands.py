@@ -2,6 +2,8 @@
 
 import json
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,8 @@ from .errors import ContractsError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from .pact_file import Pact
+
 # Everything else is imported inside the commands: `--help` and a typing mistake are answered at once.
 
 contracts = typer.Typer(
@@ -20,6 +24,12 @@ contracts = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+BrokerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--broker", metavar="URL", help="A Pact Broker; PACT_BROKER_BASE_URL unless said.", show_default=False
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Exactly one JSON document on stdout.")]
 
 
@@ -103,6 +113,26 @@ def verify_(
             show_default=False,
         ),
     ] = None,
+    selectors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--selector",
+            metavar="main-branch|deployed|latest|branch=…|environment=…|tag=…",
+            help="Fetch the pacts from a broker instead, by this; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    broker: BrokerOption = None,
+    consumer_version: Annotated[
+        str | None, typer.Option("--consumer-version", help="Noted in the result.", show_default=False)
+    ] = None,
+    provider_version: Annotated[
+        str | None, typer.Option("--provider-version", help="Noted in the result.", show_default=False)
+    ] = None,
+    publish_results: Annotated[
+        bool,
+        typer.Option("--publish-results", help="Tell the broker; needs --selector and --provider-version."),
+    ] = False,
     junit: Annotated[
         Path | None,
         typer.Option("--junit", metavar="FILE", help="Write JUnit XML there.", show_default=False),
@@ -116,6 +146,17 @@ def verify_(
     from .provider import simulators_of, verify
     from .sources import chosen, pacts_at
 
+    if selectors and pacts is not None:
+        raise ContractsError("--pacts and --selector exclude each other: choose one")
+    if publish_results and (not selectors or provider_version is None):
+        raise ContractsError("--publish-results needs --selector (pacts of a broker) and --provider-version")
+    if publish_results and (
+        described is not None or consumers or drift or middleware is not None or config is not None
+    ):
+        raise ContractsError(
+            "--publish-results tells of whole pacts against the simulators as they are; "
+            "leave out --interaction, --consumer, --drift, --middleware and --config"
+        )
     named = simulators_of(simulators or ())
     whose = (consumers or (), providers or (), described)
     if drift and (middleware is not None or config is not None):
@@ -128,14 +169,25 @@ def verify_(
 
         sut = chosen_sut(config, middleware).sut
         found = verify_middleware(chosen(pacts_at(pacts or shipped_pacts()), *whose), sut)
-    elif pacts is None:
+    elif pacts is None and not selectors:
         raise ContractsError(
-            "what to verify: --pacts for your pacts, or --middleware or --config for your webhooks"
+            "what to verify: --pacts or --selector for your pacts, or --middleware or --config for your webhooks"
         )
     else:
         from .drift import drifts_of
 
-        found = verify(chosen(pacts_at(pacts), *whose), named, drifts_of(drift or ()))
+        known = _fetched(broker, providers, selectors) if selectors else pacts_at(str(pacts))
+        found = verify(chosen(known, *whose), named, drifts_of(drift or ()))
+    found = replace(
+        found,
+        consumer_version=consumer_version,
+        provider_version=provider_version,
+        verified_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    if publish_results:
+        from .broker import Broker
+
+        Broker.of_environment(broker).publish_results(found, str(provider_version))
     if junit is not None:
         from .junit import write
 
@@ -176,6 +228,72 @@ def export_(
         typer.echo(f"{path}  {count} interactions")
     for text in made.left_out:
         typer.echo(f"left out, for no state brings it about again: {text}", err=True)
+
+
+@contracts.command("publish")
+def publish_(
+    pacts: Annotated[str, typer.Option("--pacts", metavar="DIR|FILE|URL", help="The pacts to publish.")],
+    version: Annotated[str, typer.Option("--version", help="The consumer's version.")],
+    branch: Annotated[
+        str | None, typer.Option("--branch", help="The consumer's branch.", show_default=False)
+    ] = None,
+    tags: Annotated[list[str] | None, typer.Option("--tag", help="Repeatable.", show_default=False)] = None,
+    broker: BrokerOption = None,
+) -> None:
+    """Publish pacts to a broker under a version of their consumer."""
+    from .broker import Broker
+    from .sources import pacts_at
+
+    known = pacts_at(pacts)
+    for line in Broker.of_environment(broker).publish(known, version, branch, tags or ()):
+        typer.echo(line, err=True)
+    typer.echo(f"published {len(known)} pacts")
+
+
+@contracts.command("can-i-deploy")
+def can_i_deploy_(
+    pacticipant: Annotated[str, typer.Option("--pacticipant", help="A consumer or provider.")],
+    version: Annotated[str, typer.Option("--version", help="Its version.")],
+    environment: Annotated[
+        str | None, typer.Option("--to", help="Environment, as the broker knows it.", show_default=False)
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            "--results",
+            metavar="DIR",
+            help="No broker: stored documents of contracts verify --json.",
+            show_default=False,
+        ),
+    ] = None,
+    broker: BrokerOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether a version agrees with everybody whom it will meet; exit code 1 if not."""
+    if results is not None:
+        from .offline_matrix import can_i_deploy
+
+        found = can_i_deploy(results, pacticipant, version)
+    else:
+        from .broker import Broker
+
+        found = Broker.of_environment(broker).can_i_deploy(pacticipant, version, environment)
+    if as_json:
+        typer.echo(json.dumps(found.document(), indent=1, ensure_ascii=False))
+    else:
+        for row in found.rows:
+            word = {True: "agree", False: "do not agree", None: "have not been verified"}[row["agree"]]
+            typer.echo(f"{row['consumer']} and {row['provider']} {word}")
+        typer.echo(f"{'yes' if found.yes else 'NO'}: {found.reason}")
+    raise SystemExit(found.exit_code)
+
+
+def _fetched(broker: str | None, providers: list[str] | None, selectors: list[str]) -> "list[Pact]":
+    """The pacts of a broker, for these providers or every simulator."""
+    from ..simulators.registry import KINDS
+    from .broker import Broker
+
+    return Broker.of_environment(broker).fetch(providers or list(KINDS), selectors)
 
 
 def _console() -> "Console":

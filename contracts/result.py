@@ -47,6 +47,10 @@ class Verification:
     """What came of all of them; there is at least one."""
 
     outcomes: tuple[Outcome, ...]
+    consumer_version: str | None = None
+    provider_version: str | None = None
+    verified_at: str | None = None
+    """RFC 3339."""
 
     @property
     def failed(self) -> list[Outcome]:
@@ -68,6 +72,8 @@ class Verification:
         """Schema ``peakproof/contracts-verify/1``."""
         return {
             "schema": "peakproof/contracts-verify/1",
+            "verified_at": self.verified_at,
+            "versions": {"consumer": self.consumer_version, "provider": self.provider_version},
             "verified": not self.failed,
             "interactions": len(self.outcomes),
             "failed": len(self.failed),

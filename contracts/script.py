@@ -27,7 +27,7 @@ def copy_of(pact: Pact, numbers: Mapping[int, int], provider: str, credential: s
     """
     played = dict(copy.deepcopy(dict(pact.document)))
     played["provider"] = {"name": provider}
-    for key in ("interactions", "messages"):
+    for key in ("interactions", "messages", "_links"):
         played.pop(key, None)
     for place, number in numbers.items():
         told = copy.deepcopy(dict(pact.told[place]))
