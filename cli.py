@@ -1209,7 +1209,12 @@ def _sut_beside(
 def _check_plan(scenario: "Scenario", seed: int) -> None:
     """Files of the user's own are read before anything is started."""
     workload = scenario.workload
-    if workload.trace != "shipped" or workload.profile.endswith(".toml") or workload.orders is not None:
+    if (
+        workload.trace != "shipped"
+        or workload.profile.endswith(".toml")
+        or workload.orders
+        or workload.peak_per_min
+    ):
         scenario.plan(seed)
 
 

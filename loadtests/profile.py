@@ -1,32 +1,45 @@
-"""How the rate of orders moves over a day: 24 hourly shares from a TOML file, as a curve over any duration."""
+"""How the rate of orders moves over time: a curve from a TOML file, relative to an ordinary day, over any duration."""
 
 import tomllib
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from importlib.resources import files
-from itertools import accumulate
-from math import isfinite
+from itertools import accumulate, pairwise
+from math import isfinite, sqrt
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from .buying import Buying
 
 HOURS = 24
-KEYS = ("summary", "day_multiple", "hourly_percent")
+DAY_S = 86_400
+SHAPES = {
+    "hourly_percent": ("day_multiple", "hourly_percent"),
+    "steps": ("ordinary", "step_s", "steps"),
+    "curve": ("curve",),
+}
+"""The three ways to write a curve down, by their main key, with all the keys of each."""
+KEYS = ("summary", "sources", "buying", *(key for keys in SHAPES.values() for key in keys))
 
 
 class ProfileError(ValueError):
     """A profile that cannot be; its text is one line: file, key, value, and what was expected."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Profile:
-    """One day's rate curve."""
+    """A rate curve, and what its shoppers buy."""
 
     name: str
     summary: str
-    day_multiple: float
-    """Orders of such a day over those of the mean day."""
-    hourly_shares: tuple[float, ...]
-    """24 shares of the day's orders; they add up to 1."""
+    points: tuple[tuple[float, float], ...]
+    """Nominal seconds from its start, and the rate of orders then, as a multiple of an ordinary day's mean rate.
+    Straight lines between them; where a time stands twice, the rate jumps."""
+    buying: Buying = field(default_factory=Buying)
+    sources: tuple[str, ...] = ()
 
     @classmethod
     def shipped(cls, name: str) -> "Profile":
@@ -36,7 +49,7 @@ class Profile:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ProfileError(f"unknown profile {name!r}{hint} (valid: {', '.join(cls.names())})")
         file = files(__package__).joinpath("profiles", f"{name}.toml")
-        return cls._parse(name, f"{name}.toml", file.read_bytes())
+        return _Reader(f"{name}.toml").read(name, file.read_bytes())
 
     @classmethod
     def from_path(cls, path: Path | str) -> "Profile":
@@ -45,7 +58,12 @@ class Profile:
             text = Path(path).read_bytes()
         except OSError as failure:
             raise ProfileError(f"{path}: cannot be read: {failure.strerror}") from None
-        return cls._parse(Path(path).stem, str(path), text)
+        return _Reader(str(path)).read(Path(path).stem, text)
+
+    @classmethod
+    def named(cls, name_or_path: str) -> "Profile":
+        """A shipped one by its name, or a file that ends in ``.toml``. Raises ``ProfileError``."""
+        return cls.from_path(name_or_path) if name_or_path.endswith(".toml") else cls.shipped(name_or_path)
 
     @staticmethod
     def names() -> list[str]:
@@ -55,61 +73,169 @@ class Profile:
             one.name.removesuffix(".toml") for one in folder.iterdir() if one.name.endswith(".toml")
         )
 
-    @classmethod
-    def _parse(cls, name: str, source: str, text: bytes) -> "Profile":
+    @property
+    def span_s(self) -> float:
+        """Nominal seconds that it lasts; a run compresses them into its own duration."""
+        return self.points[-1][0]
+
+    @property
+    def peak(self) -> float:
+        """Its highest rate, as a multiple of an ordinary day's mean."""
+        return max(rate for _, rate in self.points)
+
+    @property
+    def mean(self) -> float:
+        """Its mean rate, as a multiple of an ordinary day's mean."""
+        return self._areas[-1] / self.span_s
+
+    def rate(self, at_s: float) -> float:
+        """The rate at a nominal second, from 0 up to ``span_s``; where it jumps, what it jumps to."""
+        number = min(bisect_right(self._times, at_s), len(self.points) - 1)
+        (start_s, first), (stop_s, last) = self.points[number - 1], self.points[number]
+        return last if stop_s == start_s else first + (last - first) * (at_s - start_s) / (stop_s - start_s)
+
+    def share(self, from_s: float, to_s: float) -> float:
+        """The part of all orders that comes between two nominal seconds."""
+        return (self._area(to_s) - self._area(from_s)) / self._areas[-1]
+
+    def moment(self, share: float) -> float:
+        """When this share (from 0 up to 1) of the orders is in, as a fraction of the time."""
+        wanted = min(max(share, 0.0), 1.0) * self._areas[-1]
+        number = bisect_right(self._areas, wanted)
+        if number == len(self._areas):  # the last of them: where the curve has come down to nothing
+            number = next(n for n, area in enumerate(self._areas) if area == self._areas[-1])
+        (start_s, first), (stop_s, last) = self.points[number - 1], self.points[number]
+        left = max(0.0, wanted - self._areas[number - 1])
+        rise = (last - first) / (stop_s - start_s)
+        # The area under a line from `first` on: first * x + rise / 2 * x * x = left, solved so that nothing cancels.
+        root = sqrt(max(0.0, first * first + 2 * rise * left))
+        passed_s = 2 * left / (first + root) if first + root > 0 else 0.0
+        return min(start_s + passed_s, stop_s) / self.span_s
+
+    @cached_property
+    def _times(self) -> list[float]:
+        return [at_s for at_s, _ in self.points]
+
+    @cached_property
+    def _areas(self) -> list[float]:
+        """What has come in by each point, in seconds of an ordinary day."""
+        pieces = ((b_s - a_s) * (a + b) / 2 for (a_s, a), (b_s, b) in pairwise(self.points))
+        return list(accumulate(pieces, initial=0.0))
+
+    def _area(self, at_s: float) -> float:
+        number = min(bisect_right(self._times, at_s), len(self.points) - 1)
+        start_s, first = self.points[number - 1]
+        return self._areas[number - 1] + (at_s - start_s) * (first + self._rate_before(number, at_s)) / 2
+
+    def _rate_before(self, number: int, at_s: float) -> float:
+        (start_s, first), (stop_s, last) = self.points[number - 1], self.points[number]
+        return first if stop_s == start_s else first + (last - first) * (at_s - start_s) / (stop_s - start_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one file; whatever is wrong with it is said with its name in front."""
+
+    source: str
+
+    def read(self, name: str, text: bytes) -> Profile:
         try:
             given = tomllib.loads(text.decode())
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as failure:
-            raise ProfileError(f"{source}: is not TOML: {failure}") from None
+            self._wrong(f"is not TOML: {failure}")
         for key in given:
             if key not in KEYS:
                 near = get_close_matches(key, KEYS, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise ProfileError(f"{source}: unknown key {key!r}{hint} (valid: {', '.join(KEYS)})")
-        for key in KEYS:
-            if key not in given:
-                raise ProfileError(f"{source}: lacks {key}")
+                self._wrong(f"unknown key {key!r}{hint} (valid: {', '.join(KEYS)})")
+        if "summary" not in given:
+            self._wrong("lacks summary")
         if not isinstance(given["summary"], str):
-            raise ProfileError(f"{source}: summary must be a text, got {given['summary']!r}")
-        if not _is_number(given["day_multiple"]) or not given["day_multiple"] > 0:
-            raise ProfileError(
-                f"{source}: day_multiple must be a number above 0, got {given['day_multiple']!r}"
-            )
-        percents = given["hourly_percent"]
+            self._wrong(f"summary must be a text, got {given['summary']!r}")
+        sources = given.get("sources", [])
+        if not isinstance(sources, list) or not all(isinstance(one, str) for one in sources):
+            self._wrong(f"sources must be a list of texts, got {sources!r}")
+        points = self._points(given)
+        if not any(rate > 0 for _, rate in points):
+            self._wrong("has no orders at all: expected a rate above 0 somewhere")
+        wanted = given.get("buying", {})
+        if not isinstance(wanted, dict):
+            self._wrong(f"buying must be a table of keys, got {wanted!r}")
+        try:
+            buying = Buying.of(wanted)
+        except ValueError as error:
+            self._wrong(f"buying: {error}")
+        return Profile(name, given["summary"], points, buying, tuple(sources))
+
+    def _points(self, given: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
+        shapes = [main for main, keys in SHAPES.items() if any(key in given for key in keys)]
+        if len(shapes) != 1:
+            found = " and ".join(shapes) or "none of them"
+            self._wrong(f"must have one of {', '.join(SHAPES)}, got {found}")
+        for key in SHAPES[shapes[0]]:
+            if key not in given:
+                self._wrong(f"lacks {key}")
+        match shapes[0]:
+            case "hourly_percent":
+                return self._hourly(given["day_multiple"], given["hourly_percent"])
+            case "steps":
+                return self._steps(given["step_s"], given["ordinary"], given["steps"])
+            case _:
+                return self._curve(given["curve"])
+
+    def _hourly(self, day_multiple: Any, percents: Any) -> tuple[tuple[float, float], ...]:
+        self._check_above_0("day_multiple", day_multiple)
         if not isinstance(percents, list) or len(percents) != HOURS:
             count = f"{len(percents)} of them" if isinstance(percents, list) else repr(percents)
-            raise ProfileError(f"{source}: hourly_percent must be {HOURS} numbers, got {count}")
+            self._wrong(f"hourly_percent must be {HOURS} numbers, got {count}")
         for hour, percent in enumerate(percents):
             if not _is_number(percent) or percent < 0:
-                raise ProfileError(
-                    f"{source}: hourly_percent of hour {hour} must be a number from 0 up, got {percent!r}"
-                )
+                self._wrong(f"hourly_percent of hour {hour} must be a number from 0 up, got {percent!r}")
         total = sum(percents)
         if abs(total - 100) > 0.5:
-            raise ProfileError(f"{source}: hourly_percent must add up to 100, got {total:g}")
-        shares = tuple(percent / total for percent in percents)
-        return cls(name, given["summary"], float(given["day_multiple"]), shares)
+            self._wrong(f"hourly_percent must add up to 100, got {total:g}")
+        return _stairs([percent / total * HOURS * day_multiple for percent in percents], DAY_S / HOURS)
 
-    def moment(self, share: float) -> float:
-        """When this share (from 0 up to 1) of the day's orders is in, as a fraction of the day."""
-        before = 0.0
-        for hour, (own, after) in enumerate(
-            zip(self.hourly_shares, accumulate(self.hourly_shares), strict=True)
-        ):
-            if own > 0 and share < after:
-                return (hour + max(0.0, share - before) / own) / HOURS
-            before = after
-        return max(hour + 1 for hour, own in enumerate(self.hourly_shares) if own > 0) / HOURS
+    def _steps(self, step_s: Any, ordinary: Any, steps: Any) -> tuple[tuple[float, float], ...]:
+        self._check_above_0("step_s", step_s)
+        self._check_above_0("ordinary", ordinary)
+        if not isinstance(steps, list) or not steps:
+            self._wrong(f"steps must be one number or more, got {steps!r}")
+        for number, step in enumerate(steps, 1):
+            if not _is_number(step) or step < 0:
+                self._wrong(f"step {number} of steps must be a number from 0 up, got {step!r}")
+        return _stairs([step / ordinary for step in steps], step_s)
 
-    def peak_s(self, duration_s: float) -> tuple[float, float]:
-        """Start and end of the top hour when the day is compressed into ``duration_s``."""
-        top = self.hourly_shares.index(max(self.hourly_shares))
-        return top * duration_s / HOURS, (top + 1) * duration_s / HOURS
+    def _curve(self, curve: Any) -> tuple[tuple[float, float], ...]:
+        if not isinstance(curve, list) or len(curve) < 2:
+            self._wrong(f"curve must be two points [second, rate] or more, got {curve!r}")
+        points: list[tuple[float, float]] = []
+        for number, point in enumerate(curve, 1):
+            if not isinstance(point, list) or len(point) != 2 or not all(map(_is_number, point)):
+                self._wrong(f"point {number} of curve must be [second, rate], got {point!r}")
+            at_s, rate = point
+            if rate < 0:
+                self._wrong(f"point {number} of curve must have a rate from 0 up, got {rate!r}")
+            if number == 1 and at_s != 0:
+                self._wrong(f"point 1 of curve must be at second 0, got {at_s!r}")
+            if points and at_s < points[-1][0]:
+                self._wrong(f"point {number} of curve must not come before the one before it, got {at_s!r}")
+            points.append((float(at_s), float(rate)))
+        if points[-1][0] == 0:
+            self._wrong("curve must last longer than 0 seconds")
+        return tuple(points)
 
-    @property
-    def peak_over_mean_day(self) -> float:
-        """The top hour's rate over the rate of the mean day (17.5 on Black Friday)."""
-        return max(self.hourly_shares) * HOURS * self.day_multiple
+    def _check_above_0(self, key: str, value: Any) -> None:
+        if not _is_number(value) or not value > 0:
+            self._wrong(f"{key} must be a number above 0, got {value!r}")
+
+    def _wrong(self, text: str) -> NoReturn:
+        raise ProfileError(f"{self.source}: {text}") from None
+
+
+def _stairs(rates: list[float], step_s: float) -> tuple[tuple[float, float], ...]:
+    """Flat pieces of the same length, with jumps between them."""
+    return tuple((number * step_s, rate) for step, rate in enumerate(rates) for number in (step, step + 1))
 
 
 def _is_number(value: Any) -> bool:

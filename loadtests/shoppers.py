@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from ..chaos.dice import Dice
 from . import back_office
-from .arrivals import Arrival, arrivals
+from .arrival import Arrival
+from .arrivals import arrivals, poisson_arrivals
 from .currency import MINOR_UNIT, PER_GBP, exchange
 from .people import People
 from .plan import Channel, Item, PlaceOrder, Plan, PlannedLine, RequestCancellation, RequestReturn
@@ -100,22 +101,30 @@ def plan(
     duration_s: float,
     seed: int,
     volume: float = 1.0,
+    peak_per_s: float | None = None,
     channels: Sequence[Channel] = DEFAULT_CHANNELS,
     locations: Sequence[str] = DEFAULT_LOCATIONS,
     habits: Habits | None = None,
 ) -> Plan:
     """Everything that happens in a run of ``duration_s`` seconds; the same arguments give an equal plan.
 
-    ValueError for no channel or location, a channel named twice, shares that do not add up to 1, a currency
-    without a rate, and a duration or volume that is not above 0.
+    ``volume`` times the trace's orders come in their real sequence; with ``peak_per_s`` a Poisson process with that
+    peak takes their place. ValueError for no channel or location, a channel named twice, shares that do not add up
+    to 1, a currency without a rate, a duration, volume or peak that is not above 0, and a peak that brings no order.
     """
     _check(channels, locations)
     dice = Dice(seed)
     habits = habits or Habits()
+    if habits.returned_share is None:
+        habits = replace(habits, returned_share=profile.buying.returned_share)
+    channels = profile.buying.channels(channels)
     clerk = _Clerk(People(seed), dice)
-    arriving = _rushing(
-        arrivals(trace, profile, duration_s=duration_s, volume=volume, seed=seed), habits.rush_share, dice
+    coming = (
+        arrivals(trace, profile, duration_s=duration_s, volume=volume, seed=seed)
+        if peak_per_s is None
+        else poisson_arrivals(trace, profile, duration_s=duration_s, peak_per_s=peak_per_s, seed=seed)
     )
+    arriving = _rushing(profile.buying.baskets(coming, trace, dice), habits.rush_share, dice)
     hot = hot_skus(arrival.order for arrival in arriving)
     written = [
         clerk.order(arrival, f"{channel}-{number:06d}", channel, currency)
@@ -142,7 +151,10 @@ def plan(
     returnable = _draw_in_every_currency(calm, dice)
     cancellations = _cancellations(returnable, len(orders), duration_s, dice, habits.cancelled_share)
     cancelled = {request.order_ref for request in cancellations}
-    kept = [order for order in returnable if order.order_ref not in cancelled]
+    first_choice = {order.order_ref for order in calm}
+    others = [order for order in orders if order.order_ref not in first_choice]
+    contested = _draw_in_every_currency(others, dice)
+    kept = [order for order in (*returnable, *contested) if order.order_ref not in cancelled]
     items: list[Item] = [
         *orders,
         *cancellations,

@@ -82,6 +82,9 @@ class Workload(Value):
     """How many times the trace's orders."""
     orders: Annotated[Whole, Field(ge=1)] | None = None
     """At most so many, drawn evenly from the day."""
+    peak_per_min: Annotated[Number, Field(gt=0)] | None = None
+    """So many orders a minute at the profile's peak: they come by chance (a Poisson process), with baskets drawn from
+    the trace, in place of the trace's own sequence."""
     shares: dict[str, Annotated[Number, Field(ge=0)]] | None = None
     """Each channel's part of the orders; equal parts unless said."""
     cancellations: Flag = True
@@ -121,6 +124,12 @@ class Workload(Value):
                 )
         elif self.profile not in Profile.names():
             raise Wrong(("profile",), unknown("profile", self.profile, Profile.names()))
+        if self.peak_per_min is not None:
+            for key in ("orders", "volume"):
+                if getattr(self, key) != type(self).model_fields[key].default:
+                    raise Wrong(
+                        ("peak_per_min",), f"and {key} exclude each other: both say how many orders come"
+                    )
         first, last = self.repriced_between
         if first >= last:
             raise Wrong(("repriced_between",), f"must end after it begins, got [{first:g}, {last:g}]")
@@ -387,14 +396,15 @@ class Scenario(Value):
                     "workload.volume=2 places them twice"
                 )
             volume = min(volume, workload.orders / len(trace.orders))
-        profile = workload.profile
+        peak_per_min = workload.peak_per_min
         try:
             whole = plan(
                 trace,
-                Profile.from_path(profile) if profile.endswith(".toml") else Profile.shipped(profile),
+                Profile.named(workload.profile),
                 duration_s=self.duration_s,
                 seed=seed,
                 volume=volume,
+                peak_per_s=None if peak_per_min is None else peak_per_min / 60,
                 channels=self.channels,
                 locations=self._locations,
                 habits=Habits(

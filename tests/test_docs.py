@@ -94,3 +94,11 @@ def test_the_readme_names_every_kind_that_can_be_listed_and_the_size_of_the_stan
     assert sorted(kinds.split("|")) == sorted(CATALOGUES)
     assert "`peakproof run --suite standard` runs the ten scenarios" in text
     assert len(scenarios_of("standard")) == 10
+
+
+def test_the_page_of_profiles_is_current() -> None:
+    printed = printer("print_profiles").document()
+    stored = (DOCS / "profiles.md").read_text("utf-8")
+    assert stored == printed, (
+        "docs/profiles.md is stale: run python docs/print_profiles.py > docs/profiles.md"
+    )

@@ -391,3 +391,35 @@ def test_one_whose_injections_are_all_left_out_replays_nothing() -> None:
     fit, left_out = replaying.fit_for(stock)
     assert (left_out, fit.replay_parked) == (["permission-taken-away"], 0)
     assert replaying.fit_for(SutConfig.reference())[0].replay_parked == 2
+
+
+def test_a_peak_brings_so_many_orders_a_minute_by_chance_and_the_same_for_the_same_seed() -> None:
+    scenario = Scenario.load("quiet-day").with_overrides(
+        {
+            "workload.profile": "soak",
+            "workload.orders": None,
+            "workload.peak_per_min": 600,
+            "duration_s": 20,
+        }
+    )
+    first, again, other = (scenario.plan(seed) for seed in (1, 1, 2))
+    assert len(first.orders) == pytest.approx(200, abs=60)
+    assert first == again
+    assert [order.at_s for order in first.orders] != [order.at_s for order in other.orders]
+
+
+def test_a_surge_on_one_channel_and_a_januarys_returns_shape_the_plan() -> None:
+    quiet = Scenario.load("quiet-day").with_overrides({"workload.returned_share": None})
+    surge = quiet.with_overrides({"workload.profile": "marketplace-surge"}).plan(1)
+    assert {order.channel for order in surge.orders} == {list(quiet.estate.channels)[-1]}
+    january = quiet.with_overrides({"workload.profile": "returns-january"}).plan(1)
+    returned = {item.order_ref for item in january.items if isinstance(item, RequestReturn)}
+    assert len(returned) == pytest.approx(20, abs=3), "half of 40"
+
+
+def test_a_peak_and_a_number_of_orders_exclude_each_other() -> None:
+    with pytest.raises(
+        ScenarioError,
+        match=r"^--set: workload\.peak_per_min: and orders exclude each other: both say how many orders come$",
+    ):
+        Scenario.load("quiet-day").with_overrides({"workload.orders": 5, "workload.peak_per_min": 60})
