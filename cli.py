@@ -761,6 +761,10 @@ def chaos_inject(
             "--ramp", metavar="TIME", help="The rate grows from 0 over so long.", show_default=False
         ),
     ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", help="Of its own dice; the run's unless said.", show_default=False),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -792,6 +796,7 @@ def chaos_inject(
         "after": after,
         "every": every,
         "limit": limit,
+        "seed": seed,
         "set": _overrides(settings or [], "--set", "seconds=2"),
     }
     entry = Wish(system, fault, operation, lasts, ramp, more).entry()

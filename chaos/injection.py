@@ -68,6 +68,8 @@ class When:
     """The probability grows evenly from 0 to ``probability`` over so long after arming (clocked)."""
     ttl_s: float | None = None
     """Heals so long after arming (clocked); instead of ``stop_s``."""
+    seed: int | None = None
+    """Of its own dice; the run's unless said. Other orders are met, or the same ones in runs whose seeds differ."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.start_s < float("inf"):
@@ -90,6 +92,8 @@ class When:
             seconds = getattr(self, name)
             if seconds is not None and not 0 < seconds < float("inf"):
                 raise ChaosError(f"when.{name} must be above 0, got {seconds}")
+        if self.seed is not None and abs(self.seed) >= 2**63:
+            raise ChaosError(f"when.seed must fit in 64 bits, got {self.seed}")
         if self.ramp_s is not None and self.every is not None:
             raise ChaosError(
                 f"when.every ({self.every}) and when.ramp_s ({self.ramp_s}) exclude each other: choose one"
@@ -178,7 +182,7 @@ class Trigger:
     def __init__(self, injection: Injection, rank: int, seed: int) -> None:
         self.injection = injection
         self.rank = rank
-        self._dice = Dice(seed)
+        self._dice = Dice(seed if injection.when.seed is None else injection.when.seed)
         self.dice = Dice(int(self._dice.roll("fault", injection.id) * 2**53))
         """For the fault's own use: its amounts, never whether it acts."""
         self._changes_only = injection.changes_only

@@ -21,7 +21,7 @@ schedule:
 - **Where**: `on` is a system, `*`, or one operation, topic or rule of it; `order_ref`, `sku`, `client`, `nth` (only the n-th
   attempt of the same operation on the same subject), `match` (values in the request's body), `changes_only`.
 - **When**: `at` and `for` in seconds or per cent of the workload; `after` N matches, `every` N-th, `limit`; `probability`,
-  which `ramp_s` lets grow from nothing.
+  which `ramp_s` lets grow from nothing; `seed` of its own dice, the run's unless said.
 - **Keyed or not**: probability, `order_ref`, `sku`, `client`, `match` and `nth` look only at what a call is about: the same
   seed hits the same orders, whatever the timing of your middleware. Windows, ramps, `after`, `every` and `limit` repeat as a schedule
   only: which call meets them depends on the order of arrival.

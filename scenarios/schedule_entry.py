@@ -68,6 +68,8 @@ class ScheduleEntry(Value):
     """Let so many matches pass first."""
     ramp_s: SomeSeconds | None = None
     """The probability grows from 0 over so long."""
+    seed: Whole | None = None
+    """Of its own dice; the run's unless said."""
     settings: dict[str, Any] = Field(default_factory=dict, alias="set")
     """The fault's own settings (``peakproof list faults``)."""
 
@@ -176,6 +178,7 @@ class ScheduleEntry(Value):
             "limit": self.limit,
             "after": self.after,
             "ramp_s": self.ramp_s,
+            "seed": self.seed,
         }
 
     def _injection(self, when: When) -> Injection:

@@ -20,6 +20,7 @@ OPTIONS = {
     "limit": "--limit",
     "after": "--after",
     "ramp_s": "--ramp",
+    "seed": "--seed",
     "sku": "--sku",
     "client": "--client",
     "match": "--match",

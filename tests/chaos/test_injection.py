@@ -120,6 +120,17 @@ def test_only_what_matches_is_counted() -> None:
     assert [patient.acts_on(CALL) for _ in range(2)] == [False, True]
 
 
+def test_a_seed_of_its_own_outweighs_that_of_the_run() -> None:
+    calls = [replace(CALL, subject=f"web-{n:06d}") for n in range(100)]
+
+    def met(seed: int, own: int | None) -> list[str]:
+        one = Trigger(Injection("a", Outage(), when=When(probability=0.5, seed=own)), 0, seed=seed)
+        return [call.subject for call in calls if one.acts_on(call)]
+
+    assert met(1, 7) == met(2, 7) == met(7, None)
+    assert met(1, None) != met(1, 7)
+
+
 def test_a_ramp_only_adds_calls_to_those_that_it_has_met() -> None:
     """The rolls are keyed and do not change; time moves the bar."""
     calls = [replace(CALL, subject=f"web-{n:06d}") for n in range(400)]
@@ -243,6 +254,7 @@ def test_a_delivery_is_known_by_its_sku_and_its_body() -> None:
             "when.every (2) and when.probability (0.5) exclude each other: choose one",
         ),
         (lambda: When(after=-1), "when.after must be at least 0, got -1"),
+        (lambda: When(seed=2**63), f"when.seed must fit in 64 bits, got {2**63}"),
         (lambda: When(ramp_s=0), "when.ramp_s must be above 0, got 0"),
         (lambda: When(ttl_s=-5), "when.ttl_s must be above 0, got -5"),
         (

@@ -342,6 +342,7 @@ def test_an_entry_of_the_schedule_can_say_exactly_which_calls_and_when() -> None
             "match": {"currency": "JPY"},
             "after": 2,
             "ramp_s": 5,
+            "seed": 3,
             "at": "10%",
         }
     )
@@ -349,6 +350,7 @@ def test_an_entry_of_the_schedule_can_say_exactly_which_calls_and_when() -> None
     assert (injection.where.sku, injection.where.client) == ("22086", "sut-erp")
     assert injection.where.match == {"currency": "JPY"}
     assert (injection.when.start_s, injection.when.after, injection.when.ramp_s) == (4.0, 2, 5)
+    assert injection.when.seed == 3
 
 
 def test_an_entry_by_hand_starts_now_and_heals_after_its_time() -> None:
