@@ -1033,6 +1033,50 @@ def init(
     _say(f"next: {'' if folder == Path() else f'cd {folder} && '}peakproof try{ports_of(wishes)}")
 
 
+@app.command()
+@guarded
+def selfcheck(
+    defects: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[DEFECT]...", help="Only these, or 'reference'; otherwise all.", show_default=False
+        ),
+    ] = None,
+    at_once: Annotated[int, typer.Option("--at-once", min=1, help="Runs at a time.")] = 2,
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Prove the oracle: every planted defect is caught by the invariants that should, the reference by none."""
+    from .scenarios.selfcheck import Selfcheck, attempts, trials
+
+    _check_out(out)
+    wanted = trials(defects or [])
+    _say(f"{len(wanted)} short runs, {at_once} at a time")
+    outcomes = []
+    for outcome in attempts(wanted, out / "selfcheck", at_once=at_once):
+        outcomes.append(outcome)
+        trial, mark = outcome.trial, "✓" if outcome.good else "✗"
+        blamed = "" if trial.found_by else f" {', '.join(outcome.violated) or '; '.join(outcome.reasons)}"
+        why = (
+            ""
+            if outcome.good
+            else f": {', '.join(outcome.missed) + ' missed it' if outcome.missed else blamed}"
+        )
+        _say(f"{mark} {trial.middleware} in {trial.scenario}: {outcome.verdict}{why}")
+    checked = Selfcheck(tuple(sorted(outcomes, key=lambda one: wanted.index(one.trial))))
+    if as_json:
+        typer.echo(json.dumps(checked.document(), indent=1, ensure_ascii=False))
+    else:
+        width = max((len(name) for name in checked.scores), default=0)
+        for name, (caught, planted) in checked.scores.items():
+            typer.echo(f"{'✓' if caught == planted else '✗'} {name:<{width}}  {caught} of {planted} caught")
+        good = sum(outcome.good for outcome in checked.outcomes)
+        typer.echo(
+            f"{good} of {len(checked.outcomes)} runs as they should be; mutation score {checked.score:.0%}"
+        )
+    raise SystemExit(0 if checked.passed else 1)
+
+
 @app.command("list")
 @guarded
 def list_(
@@ -1336,6 +1380,8 @@ def _show(verdict: "Verdict", folder: Path, as_json: bool) -> None:
         typer.echo(as_document.render(verdict))
     else:
         terminal.render(verdict, _stdout(), folder)
+        for sentence in verdict.forensics.sentences:
+            _stdout().print(sentence, style="dim", markup=False, soft_wrap=True)
     _say(f"recorded in {folder}; read {folder / 'report.html'}")
 
 

@@ -174,7 +174,8 @@ class WorkloadItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     at_ns: int
     kind: str
     """``order``, ``cancellation_request``, ``return_request``, ``receipt``, ``count``, ``damage``, ``price_change``,
-    ``replay`` (the SUT was asked to try a parked order again), ``phase``, ``sut``."""
+    ``replay`` (the SUT was asked to try a parked order again), ``phase``, ``sut``, ``sut_log`` (the runner has looked through
+    the SUT's log for secrets), ``sut_leak`` (and where it found one)."""
     due_ns: int | None = None
     """When it was meant to happen."""
     channel: str | None = None

@@ -43,7 +43,7 @@ SELECT system FROM documents WHERE kind = 'listing';
 CREATE TABLE accepted_orders AS
 WITH placed AS (
     SELECT order_ref, effect_id, system, at_ns, currency, amount, lines, actor,
-           json_extract(data, ['$.shipping', '$.customer', '$.ship_to', '$.payment_id']) AS said
+           json_extract(data, ['$.shipping', '$.customer', '$.ship_to', '$.payment_id', '$.priority', '$.ship_by', '$.service_level']) AS said
     FROM   effects WHERE kind = 'order_placed' AND order_ref IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY order_ref ORDER BY at_ns, effect_id) = 1
 ), fates AS (
@@ -66,6 +66,9 @@ SELECT p.order_ref,
        p.said[2]                                           AS customer,
        p.said[3]                                           AS ship_to,
        p.said[4] ->> '$'                                    AS payment_id,
+       TRY_CAST(p.said[5] ->> '$' AS BIGINT)                AS priority,
+       p.said[6] ->> '$'                                    AS ship_by,
+       p.said[7] ->> '$'                                    AS service_level,
        f.cancelled_ns IS NOT NULL                           AS cancelled,
        f.cancelled_ns,
        k.order_ref IS NOT NULL                              AS parked,
@@ -97,6 +100,28 @@ SELECT system, operation, subject, path, request_body,
 FROM   sut_calls
 WHERE  changes
 GROUP  BY system, operation, subject, path, request_body;
+
+-- Every call of each intent that was not fulfilled at once, in turn: the k-th call of its intent, and the call before it.
+-- `passing` says that this call failed in a way that may pass: no answer, a 5xx, 408, 425 or 429.
+CREATE TABLE troubled_calls AS
+WITH troubled AS ( -- few; numbered, for DuckDB's hash of several columns is no identity
+    SELECT *, row_number() OVER () AS intent
+    FROM  (SELECT DISTINCT system, client, operation, subject, path, request_body FROM sut_calls WHERE changes AND outcome <> 'ok')
+), asked AS (
+    SELECT t.intent, c.call_id, c.system, c.client, c.operation, c.subject, c.path, c.request_body, c.order_ref, c.at_ns, c.replied_ns,
+           c.outcome, c.status, coalesce(c.committed, false) AS committed, c.permanent, c.refused_by, c.error, c.retry_after_s,
+           c.idempotency_key, c.replayed,
+           c.outcome = 'unknown' OR (c.outcome = 'refused' AND NOT coalesce(c.permanent, false)
+                                     AND coalesce(c.status >= 500 OR c.status IN (408, 425, 429), false)) AS passing
+    FROM   sut_calls AS c
+    JOIN   troubled AS t ON t.system = c.system AND t.operation = c.operation AND t.subject = c.subject AND t.path = c.path
+                        AND t.request_body IS NOT DISTINCT FROM c.request_body AND t.client IS NOT DISTINCT FROM c.client
+    WHERE  c.changes
+)
+SELECT *, row_number() OVER turns AS turn, lag(call_id) OVER turns AS call_before, lag(replied_ns) OVER turns AS replied_before_ns,
+       lag(passing) OVER turns AS passing_before, lag(retry_after_s) OVER turns AS asked_to_wait_s
+FROM   asked
+WINDOW turns AS (PARTITION BY intent ORDER BY at_ns, call_id);
 
 -- What left the warehouse, line by line, with the price it was ordered at; `effect_id` is the shipment's.
 CREATE TABLE shipped_lines AS

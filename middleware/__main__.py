@@ -11,7 +11,7 @@ import uvicorn
 
 from . import do_nothing
 from .app import build
-from .defects import DEFECTS, DO_NOTHING
+from .defects import DEFECTS, DO_NOTHING, policies_of
 from .policies import Policies
 from .service import Service
 from .settings import Settings, SettingsError
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m peakproof.middleware", description=__doc__)
     parser.add_argument(
         "--defect",
-        choices=[*DEFECTS, DO_NOTHING],
+        metavar="NAME[+NAME...]",
         help="; ".join(f"{name}: {defect.sentence}" for name, defect in DEFECTS.items()),
     )
     parser.add_argument("--port", type=int, help="instead of the environment's PORT")
@@ -38,7 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.defect == DO_NOTHING:
         _serve(do_nothing.app, settings.port)
         return 0
-    policies = DEFECTS[chosen.defect].policies() if chosen.defect else Policies()
+    try:
+        policies = policies_of(chosen.defect) if chosen.defect else Policies()
+    except KeyError as error:
+        parser.error(f"argument --defect: {error.args[0]!r} is none; choose from {', '.join(DEFECTS)}")
+    except ValueError as error:
+        parser.error(f"argument --defect: {error}")
     _serve(build(Service(settings, policies)), settings.port)
     return 0
 

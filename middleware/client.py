@@ -14,7 +14,7 @@ from .order import Request
 from .pacing import Pace
 from .policies import Policies, Reply
 from .settings import SystemAddress
-from .tokens import Grant, TokenSource
+from .tokens import Grant
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -41,11 +41,14 @@ class SystemClient:
     ) -> None:
         self.name = name
         self.kind = address.kind
-        self.pace = Pace(policies.pacing)
+        self.pace = Pace(
+            policies.pacing, widest=policies.restraint.widest, breaker=policies.restraint.breaker()
+        )
+        self._log = policies.log
         self._address = address
         self._session = session
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
-        self._tokens = TokenSource(self._fetch_token, time.monotonic)
+        self._tokens = policies.tokens(self._fetch_token, time.monotonic)
 
     async def call(
         self,
@@ -106,6 +109,7 @@ class SystemClient:
             headers["Idempotency-Key"] = f'"{key}"'
         if trace is not None:
             headers["traceparent"] = trace
+        self._log.called(request.method, request.path, headers)
         return await self._exchange(request.method, request.path, request.body or None, headers)
 
     async def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Reply:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -13,6 +13,27 @@ import msgspec
 
 from .flows.cancel import ACCEPT, STOP
 from .flows.return_to_refund import REFUND
+from .mistakes import (
+    AllStandard,
+    AnyTime,
+    AtOnce,
+    Batched,
+    BelieveEverybody,
+    BelieveTheStatus,
+    FirstAttemptOnly,
+    FixedDelay,
+    KeyPerOrder,
+    KeyPerProcess,
+    KeysOnly,
+    NeverGivesUp,
+    NoReason,
+    OneAtATime,
+    OwnOrdersOnly,
+    Talkative,
+    TokenForEachCall,
+    Unrestrained,
+    UrgentLast,
+)
 from .order import Order, Request, Wanted, amount, encoded
 from .policies import Backoff, Policies, Reply, Verdict
 from .steps.shipping import REQUEST
@@ -243,6 +264,10 @@ class Defect:
     sentence: str
     policies: Callable[[], Policies]
     found_by: tuple[str, ...]
+    shown_in: str = "quiet-day"
+    """The scenario in which it surely shows."""
+    seconds: int = 8
+    """How long that scenario's workload has to last."""
 
 
 DEFECTS: dict[str, Defect] = {
@@ -257,21 +282,34 @@ DEFECTS: dict[str, Defect] = {
             "shipments_told_everywhere_once",
             "statuses_agree_after_settling",
         ),
+        shown_in="black-friday",
+        seconds=15,
     ),
     "ack-before-durable": Defect(
         "Acknowledges events that it holds in memory only, and loses them when work piles up; nothing is polled.",
         lambda: Policies(acknowledge=AcknowledgeFirst(), reconciles=False),
         ("acknowledged_webhook_has_its_effect", "no_order_lost", "statuses_agree_after_settling"),
+        shown_in="middleware-restart",
+        seconds=12,
     ),
     "ignores-retry-after": Defect(
         "Tries again after 20 ms, whatever Retry-After says.",
         lambda: Policies(retry=Impatient(), pacing=NoPause()),
-        ("retry_after_honoured",),
+        ("retry_after_honoured", "throttling_within_budget"),
+        shown_in="black-friday",
+        seconds=15,
     ),
     "drops-on-5xx": Defect(
         "Takes a 5xx or a reset connection for final and forgets the step.",
         lambda: Policies(retry=GiveUpOn5xx()),
-        ("no_order_lost", "acknowledged_webhook_has_its_effect", "statuses_agree_after_settling"),
+        (
+            "transient_failures_retried",
+            "no_order_lost",
+            "acknowledged_webhook_has_its_effect",
+            "statuses_agree_after_settling",
+        ),
+        shown_in="black-friday",
+        seconds=15,
     ),
     "parks-everything": Defect(
         "Asks for every booking with amounts that do not add up, and parks each order that is refused for it.",
@@ -285,6 +323,7 @@ DEFECTS: dict[str, Defect] = {
             "order_content_faithful",
             "no_phantom_order",
             "captured_once_in_the_right_amount",
+            "money_balances",
             "stock_adjusted_once",
             "stock_agrees_after_settling",
             "prices_published",
@@ -296,30 +335,204 @@ DEFECTS: dict[str, Defect] = {
         (
             "unfillable_orders_cancelled_and_voided",
             "short_lines_cancelled_everywhere",
+            "split_shipments_add_up",
             "cancellations_decided",
             "returns_carried_through_once",
         ),
+        shown_in="black-friday",
+        seconds=15,
     ),
     "hasty": Defect(
         "Requests goods before the order is posted, refunds before the credit memo is, accepts every cancellation.",
         lambda: Policies(steps=Hasty()),
-        ("posting_sequence", "refund_paid_once_never_before_credit", "cancelled_orders_not_shipped"),
+        (
+            "posting_sequence",
+            "refund_paid_once_never_before_credit",
+            "cancelled_orders_not_shipped",
+            "cancel_and_ship_have_one_winner",
+        ),
     ),
     "any-version": Defect(
         "Pays no heed to versions: what came last stands.",
         lambda: Policies(version=AnyVersion()),
         ("older_version_never_overwrites",),
+        shown_in="black-friday",
+        seconds=10,
     ),
     "new-keys": Defect(
         "Sends a new Idempotency-Key with every attempt.",
         lambda: Policies(idempotency=NewKeys()),
         ("idempotency_key_stable_over_retries",),
+        shown_in="black-friday",
+        seconds=15,
     ),
     "asks-twice": Defect(
         "Asks again for what was refused for good.",
         lambda: Policies(retry=AskTwice()),
         ("permanent_refusals_not_retried",),
     ),
+    "takes-every-delivery": Defect(
+        "Works off every delivery of an event, whether it came before or not.",
+        lambda: Policies(deduplicate=EveryDelivery()),
+        ("redelivered_events_change_nothing",),
+        shown_in="duplicate-webhooks",
+    ),
+    "believes-everybody": Defect(
+        "Takes every webhook for true and never checks a signature.",
+        lambda: Policies(signature=BelieveEverybody()),
+        ("forged_webhooks_refused",),
+        shown_in="forged-webhooks",
+        seconds=5,
+    ),
+    "any-time": Defect(
+        "Checks signatures, not timestamps: what was once sent can be sent again for ever.",
+        lambda: Policies(signature=AnyTime()),
+        ("forged_webhooks_refused",),
+        shown_in="forged-webhooks",
+        seconds=5,
+    ),
+    "believes-the-status": Defect(
+        "Takes every 2xx for a success, whatever its document says.",
+        lambda: Policies(retry=BelieveTheStatus()),
+        ("success_not_taken_on_trust",),
+        shown_in="errors-under-200",
+        seconds=8,
+    ),
+    "webhooks-only": Defect(
+        "Never polls: what no webhook tells it never learns.",
+        lambda: Policies(reconciles=False),
+        ("missed_events_repaired",),
+        shown_in="missed-webhooks",
+        seconds=8,
+    ),
+    "fixed-delay": Defect(
+        "Tries again after 0.4 s each time, all in step, and leaves no failing system alone.",
+        lambda: Policies(retry=FixedDelay(), restraint=Unrestrained(), idempotency=KeysOnly()),
+        (
+            "retry_waits_grow",
+            "retry_waits_vary",
+        ),
+        shown_in="erp-outage",
+        seconds=12,
+    ),
+    "hammers": Defect(
+        "Tries again after 10 ms, however often it has failed, and leaves no failing system alone.",
+        lambda: Policies(retry=AtOnce(), restraint=Unrestrained(), idempotency=KeysOnly()),
+        (
+            "attempts_bounded",
+            "retry_waits_grow",
+        ),
+        shown_in="erp-outage",
+        seconds=12,
+    ),
+    "stampede": Defect(
+        "Lets everybody who waited for a system in at once.",
+        lambda: Policies(restraint=Unrestrained()),
+        ("no_herd_after_healing",),
+        shown_in="slow-comeback",
+        seconds=10,
+    ),
+    "one-queue": Defect(
+        "One queue for everything: while one system is down, nothing else is done.",
+        lambda: Policies(turns=OneAtATime()),
+        ("outage_stops_only_what_needs_it",),
+        shown_in="erp-outage",
+        seconds=12,
+    ),
+    "poison-blocks": Defect(
+        "One queue for everything, and what is refused for good is tried for ever in front of the others.",
+        lambda: Policies(turns=OneAtATime(), retry=NeverGivesUp()),
+        (
+            "poison_orders_hold_up_nobody",
+            "permanent_refusals_not_retried",
+        ),
+        shown_in="poison-order",
+        seconds=8,
+    ),
+    "token-storm": Defect(
+        "Fetches an access token for every call.",
+        lambda: Policies(tokens=TokenForEachCall),
+        ("tokens_fetched_once",),
+    ),
+    "key-per-order": Defect(
+        "Sends the order's reference as the Idempotency-Key of everything that it asks about the order.",
+        lambda: Policies(idempotency=KeyPerOrder()),
+        ("idempotency_key_names_one_intent",),
+    ),
+    "key-per-process": Defect(
+        "Makes keys that are stable until the next restart, and looks nothing up.",
+        lambda: Policies(idempotency=KeyPerProcess()),
+        ("idempotency_key_outlives_restart",),
+        shown_in="middleware-restart",
+        seconds=14,
+    ),
+    "urgent-last": Defect(
+        "Lets urgent orders wait for a job of their own, while the others go at once.",
+        lambda: Policies(turns=UrgentLast()),
+        ("no_priority_inversion",),
+    ),
+    "all-standard": Defect(
+        "Asks the warehouse for every order as if it could wait.",
+        lambda: Policies(wording=AllStandard()),
+        ("service_levels_carried_on",),
+    ),
+    "publishes-in-batches": Defect(
+        "Gathers changes of stock and prices for 20 s before it publishes them.",
+        lambda: Policies(gather=Batched()),
+        ("availability_published_in_time",),
+    ),
+    "own-orders-only": Defect(
+        "Does nothing about the return of an order from before its time.",
+        lambda: Policies(steps=OwnOrdersOnly()),
+        ("returns_of_unseen_orders_handled",),
+    ),
+    "loses-the-trace": Defect(
+        "Sends the order's trace with the first attempt only.",
+        lambda: Policies(trace=FirstAttemptOnly()),
+        ("trace_carried_on_every_hop",),
+        shown_in="lost-replies",
+        seconds=6,
+    ),
+    "parks-silently": Defect(
+        "Shows parked orders without the system that refused them and without its reason.",
+        lambda: Policies(parking=NoReason()),
+        ("parked_exceptions_say_why",),
+        shown_in="poison-order",
+        seconds=8,
+    ),
+    "logs-secrets": Defect(
+        "Logs every request with its headers, the access token among them.",
+        lambda: Policies(log=Talkative()),
+        ("secrets_never_logged",),
+    ),
 }
 DO_NOTHING = "do-nothing"
 """Not a swapped policy but another service: it answers 200 to everything and does nothing."""
+
+
+def policies_of(names: str) -> Policies:
+    """The policies of one defect, or of several joined by ``+``.
+
+    KeyError for a name that is none; ValueError where two of them swap the same policy.
+    """
+    whole = Policies()
+    by: dict[str, str] = {}
+    for name in names.split("+"):
+        made = swapped_in(DEFECTS[name].policies())
+        for policy in made:
+            if policy in by:
+                raise ValueError(f"{by[policy]} and {name} cannot be had at once: both swap {policy}")
+            by[policy] = name
+        whole = replace(whole, **made)
+    return whole
+
+
+def swapped_in(policies: Policies) -> dict[str, Any]:
+    """The policies that are not as they should be, by name."""
+    sound = Policies()
+    named = ((each.name, getattr(policies, each.name)) for each in fields(Policies))
+    return {name: policy for name, policy in named if _kind(policy) is not _kind(getattr(sound, name))}
+
+
+def _kind(policy: Any) -> Any:
+    return policy if isinstance(policy, bool | type) else type(policy)

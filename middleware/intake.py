@@ -120,7 +120,7 @@ class Intake:
 
     def _verify(self, body: bytes, headers: Mapping[str, str]) -> None:
         try:
-            self._webhook.verify(body, dict(headers), json_parse=False)
+            self._policies.signature.verify(self._webhook, body, dict(headers))
         except (WebhookVerificationError, ValueError, OverflowError) as error:
             raise BadSignature(str(error)) from None
 

@@ -3,9 +3,16 @@
 import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
+
+import msgspec
+from standardwebhooks import Webhook
+
+from .breaker import CircuitBreaker
+from .tokens import TokenSource
 
 TOO_EARLY = frozenset(
     {
@@ -114,6 +121,68 @@ class WordingPolicy(Protocol):
         """``step`` is the step's name, or the topic of a value that is published."""
 
 
+class SignaturePolicy(Protocol):
+    """Which webhooks are from whom they say."""
+
+    def verify(self, webhook: Webhook, body: bytes, headers: dict[str, str]) -> None:
+        """Raises WebhookVerificationError or ValueError."""
+
+
+class TurnPolicy(Protocol):
+    """What a step waits for before its first attempt, and holds until it is over."""
+
+    def turn(self, order: Any, step: str) -> AbstractAsyncContextManager[None]: ...
+
+
+class RestraintPolicy(Protocol):
+    """How many calls to one system may be under way, and when it is left alone."""
+
+    @property
+    def widest(self) -> int: ...
+
+    def breaker(self) -> CircuitBreaker: ...
+
+
+class TracePolicy(Protocol):
+    """Which attempts carry the order's trace."""
+
+    def carried(self, attempts: int) -> bool: ...
+
+
+class ParkingPolicy(Protocol):
+    """What is said about an order that is given up on."""
+
+    def words(self, system: str, reason: str) -> tuple[str, str]: ...
+
+
+class LogPolicy(Protocol):
+    """What is written down of a call."""
+
+    def called(self, method: str, url: str, headers: dict[str, str]) -> None: ...
+
+
+class GatherPolicy(Protocol):
+    """How long changes are gathered before they are published."""
+
+    def seconds(self, usual_s: float) -> float: ...
+
+
+class _Answer(msgspec.Struct):
+    """A document, as far as it may say that it went wrong."""
+
+    errors: Any = None
+
+
+def says_that_it_failed(body: bytes) -> bool:
+    """Whether the document of a 2xx holds errors: ``{"data": null, "errors": [...]}``."""
+    if b'"errors"' not in body:
+        return False
+    try:
+        return bool(msgspec.json.decode(body, type=_Answer).errors)
+    except msgspec.DecodeError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """Exponential, with full jitter, never before Retry-After; 4xx other than the passing ones are for good."""
@@ -127,7 +196,7 @@ class Backoff:
         if status is None or status >= 500 or status in PASSING:
             return Verdict.AGAIN
         if 200 <= status < 300:
-            return Verdict.DONE
+            return Verdict.AGAIN if says_that_it_failed(reply.body) else Verdict.DONE
         return Verdict.AGAIN if status == 409 and reply.code in TOO_EARLY else Verdict.REFUSED
 
     def wait_s(self, attempts: int, reply: Reply) -> float:
@@ -206,6 +275,64 @@ class ToTheLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class Signed:
+    """Signature over the raw body, and a timestamp of the last minutes."""
+
+    def verify(self, webhook: Webhook, body: bytes, headers: dict[str, str]) -> None:
+        webhook.verify(body, headers, json_parse=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NoTurns:
+    """Orders and steps wait for nobody else."""
+
+    def turn(self, order: Any, step: str) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class Restrained:
+    """A few calls at a time, and a breaker that leaves a failing system alone."""
+
+    widest: int = 16
+
+    def breaker(self) -> CircuitBreaker:
+        return CircuitBreaker()
+
+
+@dataclass(frozen=True, slots=True)
+class EveryAttempt:
+    """Every attempt has the order's trace."""
+
+    def carried(self, attempts: int) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class InItsWords:
+    """The system's name and what it said."""
+
+    def words(self, system: str, reason: str) -> tuple[str, str]:
+        return system, reason
+
+
+@dataclass(frozen=True, slots=True)
+class Discreet:
+    """No header and no body goes to the log."""
+
+    def called(self, method: str, url: str, headers: dict[str, str]) -> None:
+        """Nothing is written down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Briefly:
+    """Just long enough that what comes together is sent together."""
+
+    def seconds(self, usual_s: float) -> float:
+        return usual_s
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
     """Everything that can be swapped, as it should be."""
 
@@ -217,5 +344,13 @@ class Policies:
     version: VersionPolicy = field(default_factory=NewestWins)
     steps: StepsPolicy = field(default_factory=AsPlanned)
     wording: WordingPolicy = field(default_factory=ToTheLetter)
+    signature: SignaturePolicy = field(default_factory=Signed)
+    turns: TurnPolicy = field(default_factory=NoTurns)
+    restraint: RestraintPolicy = field(default_factory=Restrained)
+    trace: TracePolicy = field(default_factory=EveryAttempt)
+    parking: ParkingPolicy = field(default_factory=InItsWords)
+    log: LogPolicy = field(default_factory=Discreet)
+    gather: GatherPolicy = field(default_factory=Briefly)
+    tokens: type[TokenSource] = TokenSource
     reconciles: bool = True
     """Whether events that never came are found by polling."""

@@ -37,8 +37,9 @@ class Service:
         for client in clients.values():
             self._keep_pauses(client)
         self.worker = Worker(clients, store, policies)
-        stock = StockSync(clients, store, policies, gather_s=settings.gather_s)
-        prices = PricePublish(clients, store, policies, gather_s=settings.gather_s)
+        gather_s = policies.gather.seconds(settings.gather_s)
+        stock = StockSync(clients, store, policies, gather_s=gather_s)
+        prices = PricePublish(clients, store, policies, gather_s=gather_s)
         self.publishers = [*stock.publishers, *prices.publishers]
         self.intake = Intake(self.worker, stock, prices, store, policies, settings.webhook_secret)
         self.reconciliation = Reconciliation(clients, self.intake, store, poll_s=settings.poll_s)

@@ -198,8 +198,9 @@ class Worker:
         task, step = running.task, running.step
         try:
             await self._store.commit()
-            while not await self._attempt(order, step, task):
-                self._store.note_task(task)
+            async with self._policies.turns.turn(order, step.name):
+                while not await self._attempt(order, step, task):
+                    self._store.note_task(task)
         except StoreError:
             return
         except Exception as error:
@@ -225,7 +226,7 @@ class Worker:
         reply = await client.call(
             Request(task.method, task.path, task.body),
             key=self._policies.idempotency.key(task.key, task.generation),
-            trace=self._trace(order),
+            trace=self._trace(order) if self._policies.trace.carried(task.attempts) else None,
             starting=lambda: _starting(task),
         )
         if reply.code == "duplicate_reference" and step.search is not None:
@@ -299,6 +300,7 @@ class Worker:
     def _park(self, order: Order, task_key: str, step: Step, key: str, system: str, reason: str) -> None:
         log.warning("order %s: %s parked: %s says %s", order.ref, step.name, system, reason)
         order.refused[key] = reason
+        system, reason = self._policies.parking.words(system, reason)
         self._store.note_order(order)
         self._store.note_parked(
             Parked(

@@ -131,14 +131,15 @@ class SutConfig(Value):
 
     @classmethod
     def reference(cls, defect: str | None = None) -> Self:
-        """The middleware that comes with peakproof, whole or with one planted defect. UsageError for an unknown one."""
-        if defect is not None and defect not in defects():
-            raise UsageError(
-                unknown("middleware", defect, ["reference", *defects()])
-                + "; or give the URL of one that runs"
-            )
+        """The middleware that comes with peakproof, whole or with planted defects, joined by ``+``.
+
+        UsageError for an unknown one, and for two that cannot be had at once.
+        """
+        if defect is not None:
+            _check_defects(defect)
+        several = "s" if "+" in (defect or "") else ""
         return cls(
-            name="reference" if defect is None else f"reference with defect {defect}",
+            name="reference" if defect is None else f"reference with defect{several} {defect}",
             command=(
                 sys.executable,
                 "-m",
@@ -307,6 +308,26 @@ class SutConfig(Value):
         """Where this topic goes; a topic's own address before that of ``"*"``; None if nobody wants it."""
         address = self.webhooks.get(topic, self.webhooks.get("*"))
         return None if address is None else absolute(address, base_url)
+
+
+def _check_defects(names: str) -> None:
+    """UsageError."""
+    from ..middleware.defects import policies_of  # only a wish for one pays for the import
+
+    for name in names.split("+") if names not in defects() else ():
+        if name not in defects():
+            raise UsageError(
+                unknown("middleware", name, ["reference", *defects()]) + "; or give the URL of one that runs"
+            )
+    if "+" in names:
+        try:
+            policies_of(names)
+        except KeyError as error:
+            raise UsageError(
+                f"--middleware {names}: {error.args[0]} cannot be had with other defects"
+            ) from None
+        except ValueError as error:
+            raise UsageError(f"--middleware {names}: {error}") from None
 
 
 def defects() -> dict[str, str]:

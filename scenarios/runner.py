@@ -28,6 +28,7 @@ from .settling import AttentiveWriter, Settling
 from .shop import Shop, opening
 from .sut import Nobody, Sut
 from .sut_levers import SutLevers
+from .sut_log import look_through
 
 TICK_S = 0.1
 PROGRESS_S = 0.5
@@ -173,6 +174,7 @@ class Runner:
                 self.complaints = sut.complaints
                 self._record.add_of_sut(complaints=sut.complaints)
                 await sut.stop()
+                self._look_through_log(estate, sut)
             await estate.stop()
             self._writer.close()
             self._record.add(deliveries_given_up=estate.dispatcher.given_up)
@@ -320,6 +322,18 @@ class Runner:
         ]
         with (folder / "sut.jsonl").open("wb") as file:
             file.writelines(msgspec.json.encode(row) + b"\n" for row in rows)
+
+    def _look_through_log(self, estate: Estate, sut: Sut | Nobody) -> None:
+        """Note which secrets the SUT wrote down; nothing where it was not started by us, for then we have no log."""
+        if not isinstance(sut, Sut) or sut.config.url is not None:
+            return
+        try:
+            looked = look_through(sut.log, {**estate.secrets(), sut.secret: "the webhook secret"})
+        except OSError:
+            return
+        for leak in looked.leaks:
+            self._writer.workload(WorkloadItem(at_ns=self._clock(), kind="sut_leak", detail=leak))
+        self._writer.workload(WorkloadItem(at_ns=self._clock(), kind="sut_log", detail=looked.sentence))
 
     # What is said and heard meanwhile
 

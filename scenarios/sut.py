@@ -52,7 +52,7 @@ class Sut:
         self.complaints: list[str] = []
         """What it answered that could not be read."""
         self._addresses = addresses
-        self._secret = secret
+        self.secret = secret
         self._port = None if config.url else config.port or _free_port()
         self.base_url = (config.url or f"http://127.0.0.1:{self._port}").rstrip("/")
         self._process: asyncio.subprocess.Process | None = None
@@ -274,7 +274,7 @@ class Sut:
             port=self._port,
             base_url=self.base_url,
             data_dir=data_dir.resolve(),
-            secret=self._secret,
+            secret=self.secret,
         )
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:

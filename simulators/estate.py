@@ -242,6 +242,15 @@ class Estate:
             for name, system in self.systems.items()
         }
 
+    def secrets(self) -> dict[str, str]:
+        """Every secret that the SUT was given, with its name."""
+        named: dict[str, str] = {}
+        for name, system in self.systems.items():
+            named[system.sut.client_secret] = f"the client secret of {name}"
+            named[system.sut.api_key] = f"the API key of {name}"
+            named |= dict.fromkeys(system.face.authenticator.given_out, f"an access token of {name}")
+        return named
+
     @property
     def gates(self) -> dict[str, Gate]:
         return {name: system.gate for name, system in self.systems.items()}

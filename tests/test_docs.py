@@ -102,3 +102,11 @@ def test_the_page_of_profiles_is_current() -> None:
     assert stored == printed, (
         "docs/profiles.md is stale: run python docs/print_profiles.py > docs/profiles.md"
     )
+
+
+def test_the_page_of_invariants_is_current() -> None:
+    printed = printer("print_invariants").document()
+    stored = (DOCS / "invariants.md").read_text("utf-8")
+    assert stored == printed, (
+        "docs/invariants.md is stale: run python docs/print_invariants.py > docs/invariants.md"
+    )

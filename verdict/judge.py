@@ -10,6 +10,7 @@ import msgspec
 from ..history.reader import History
 from . import invariant, kpi, validity, wire
 from .errors import VerdictError
+from .forensics import examine
 from .guilt import with_guilty
 from .objective import Objective
 from .result import (
@@ -70,6 +71,7 @@ def judge_history(history: History, *, extra: Iterable[Path] = (), objectives: I
         faults=injections,
         counts=_counts(history),
         evidence=describe(history, _named(results)),
+        forensics=examine(history),
     )
 
 

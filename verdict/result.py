@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from .forensics import Forensics
+
 SCHEMA = "peakproof/verdict/1"
 
 Status = Literal["holds", "violated", "not exercised", "indeterminate", "unknown"]
@@ -210,6 +212,8 @@ class Verdict:
     counts: Mapping[str, int]
     evidence: Mapping[str, str] = field(default_factory=dict)
     """The history rows that the findings name, a line each."""
+    forensics: Forensics = field(default_factory=Forensics)
+    """How the middleware tries again, and what it does so that nothing is done twice."""
 
     @property
     def exit_code(self) -> int:
@@ -263,6 +267,7 @@ class Verdict:
             "faults": [fault.document() for fault in self.faults],
             "counts": dict(self.counts),
             "evidence": dict(self.evidence),
+            "forensics": self.forensics.document(),
         }
 
     @classmethod
@@ -306,4 +311,5 @@ class Verdict:
             faults=tuple(InjectionResult(**entry) for entry in document["faults"]),
             counts=document["counts"],
             evidence=document["evidence"],
+            forensics=Forensics.of_document(document.get("forensics", {})),
         )

@@ -71,6 +71,8 @@ class Authenticator:
         self._now = now
         self._lifetime_s = max(1, math.floor(token_lifetime_s))
         self._grants: dict[str, _Grant] = {}
+        self.given_out: list[str] = []
+        """Every access token so far, to look for them where they should not be."""
 
     def known(self, authorization: str | None) -> tuple[Client, frozenset[str]] | None:
         """Client and scopes behind an ``Authorization`` header; None for a missing, unknown or expired token."""
@@ -113,6 +115,7 @@ class Authenticator:
         now_ns = self._now()
         self._grants = {token: grant for token, grant in self._grants.items() if grant.expires_ns > now_ns}
         token = secrets.token_urlsafe(32)
+        self.given_out.append(token)
         self._grants[token] = _Grant(client, wanted, now_ns + self._lifetime_s * 1_000_000_000)
         return Token(token, "Bearer", self._lifetime_s, " ".join(sorted(wanted)))
 

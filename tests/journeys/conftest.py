@@ -7,23 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from peakproof.middleware.defects import DEFECTS, DO_NOTHING
+from peakproof.middleware.defects import DO_NOTHING
 
 from .command import Done, ended, peakproof, started
 
 AT_ONCE = 2
 """Runs with a defect share the machine: whatever else that does, it does not make them pass."""
 
+LOUD = ("naive", "ignores-retry-after", "drops-on-5xx", "forgets-the-rest", "new-keys")
+"""Defects that show where much goes wrong."""
 QUIET = ("parks-everything", "mistranslates", "hasty", "asks-twice")
 """Defects that need no fault to show."""
 RUNS = {
-    **dict.fromkeys(DEFECTS, ("black-friday", 15)),
+    **dict.fromkeys(LOUD, ("black-friday", 15)),
     **dict.fromkeys(QUIET, ("quiet-day", 8)),
     "any-version": ("black-friday", 10),
     "ack-before-durable": ("middleware-restart", 12),
+    "logs-secrets+token-storm+all-standard+own-orders-only+urgent-last": ("quiet-day", 8),
+    "any-time": ("forged-webhooks", 5),
+    "webhooks-only": ("missed-webhooks", 8),
+    "parks-silently": ("poison-order", 8),
     DO_NOTHING: ("black-friday", 5),
 }
-"""Scenario and seconds of the run with each defect."""
+"""Scenario and seconds of the run with each defect, or with several at once; `peakproof selfcheck` runs all of them."""
 
 
 @pytest.fixture(scope="session")

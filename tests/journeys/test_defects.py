@@ -10,17 +10,16 @@ from pathlib import Path
 import pytest
 
 from peakproof.middleware.defects import DEFECTS, DO_NOTHING
-from peakproof.scenarios.config import defects
 from peakproof.verdict.result import Verdict
 
 from .command import Done, peakproof
-from .conftest import DefectRuns
+from .conftest import RUNS, DefectRuns
 
 HEADLINES = {
     "naive": r"created 2 times in the OMS|booked 2 times",
     "ack-before-durable": r"was acknowledged: ",
     "ignores-retry-after": r"asked .* to wait .* calls came early",
-    "drops-on-5xx": r"was acknowledged: ",
+    "drops-on-5xx": r"failed \(.+\) and was not asked again",
     "parks-everything": r"though it was refused only for what was asked or when: amount_mismatch by ledger",
     "mistranslates": r"accepted by no channel|was acknowledged: no sales order",
     "forgets-the-rest": r"was acknowledged: neither accepted nor declined",
@@ -28,11 +27,15 @@ HEADLINES = {
     "any-version": r"version \d+ after \d+|was acknowledged: ",
     "new-keys": r"repeated under .+ after ",
     "asks-twice": r"refused for good \(.+\), then asked again 1 times",
+    "logs-secrets+token-storm+all-standard+own-orders-only+urgent-last": r"an access token of ",
+    "any-time": r"accepted with 202",
+    "webhooks-only": r"was never delivered: nobody noticed",
+    "parks-silently": r"without a system; without a reason",
 }
 """What the first explained finding says, in part."""
 
 
-each = pytest.mark.parametrize("defect", DEFECTS)
+each = pytest.mark.parametrize("defect", HEADLINES)
 
 
 @pytest.fixture
@@ -44,8 +47,8 @@ def done(defect: str, defect_runs: DefectRuns) -> Done:
 def test_a_defect_is_found_by_the_invariants_that_should_find_it(done: Done, defect: str) -> None:
     assert done.code == 1, done
     assert done.document["verdict"] == "fail"
-    assert done.document["run"]["sut"] == f"reference with defect {defect}"
-    assert done.violated >= set(DEFECTS[defect].found_by)
+    assert str(done.document["run"]["sut"]).endswith(f" {defect}")
+    assert done.violated >= {found for name in defect.split("+") for found in DEFECTS[name].found_by}
 
 
 @each
@@ -105,7 +108,8 @@ def test_one_mistake_is_one_headline_and_the_rest_follows_from_it(defect_runs: D
 
 
 def test_who_ignores_retry_after_is_blamed_for_nothing_else(defect_runs: DefectRuns) -> None:
-    assert defect_runs.of("ignores-retry-after").violated == {"retry_after_honoured"}
+    violated = defect_runs.of("ignores-retry-after").violated
+    assert violated - {"attempts_bounded"} == {"retry_after_honoured", "throttling_within_budget"}
 
 
 @pytest.mark.parametrize(
@@ -135,8 +139,8 @@ def test_who_answers_200_to_everything_and_does_nothing_never_passes(defect_runs
     assert len(never) == 8, "no call met a fault, and it is said"
 
 
-def test_every_defect_of_the_list_is_run_here() -> None:
-    assert set(defects()) == {*DEFECTS, DO_NOTHING} == {*HEADLINES, DO_NOTHING}
+def test_every_run_has_its_headline() -> None:
+    assert set(RUNS) == {*HEADLINES, DO_NOTHING}
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,10 @@
 """The planted defects: each swaps policies of the reference, and names invariants that exist."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from peakproof.middleware.defects import DEFECTS
+from peakproof.middleware.defects import DEFECTS, policies_of, swapped_in
 from peakproof.middleware.policies import Policies
 
 INVARIANTS = Path(__file__).parents[2] / "verdict" / "invariants"
@@ -13,14 +12,21 @@ INVARIANTS = Path(__file__).parents[2] / "verdict" / "invariants"
 
 @pytest.mark.parametrize("name", DEFECTS)
 def test_a_defect_swaps_at_least_one_policy(name: str) -> None:
-    made, sound = DEFECTS[name].policies(), Policies()
-    swapped = [
-        each.name
-        for each in fields(Policies)
-        if type(getattr(made, each.name)) is not type(getattr(sound, each.name))
-        or getattr(made, each.name) is False
-    ]
-    assert swapped
+    assert swapped_in(DEFECTS[name].policies())
+
+
+def test_the_honest_service_swaps_none() -> None:
+    assert swapped_in(Policies()) == {}
+
+
+def test_several_defects_can_be_had_at_once() -> None:
+    whole = policies_of("logs-secrets+webhooks-only+token-storm")
+    assert set(swapped_in(whole)) == {"log", "reconciles", "tokens"}
+
+
+def test_two_defects_of_the_same_policy_cannot() -> None:
+    with pytest.raises(ValueError, match="naive and new-keys cannot be had at once: both swap idempotency"):
+        policies_of("naive+new-keys")
 
 
 ESTATE_LAWS = {"stock_conserved", "status_never_regresses"}

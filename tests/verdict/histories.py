@@ -36,6 +36,8 @@ class Parked:
     """The middleware shows an order as given up on."""
 
     order_ref: str
+    system: str | None = "erp"
+    reason: str | None = "no"
 
 
 Row = Effect | Call | Delivery | FaultMark | WorkloadItem | Body | StateDocument | Parked
@@ -48,7 +50,12 @@ def history_of(rows: Sequence[Row], *, settled: bool = True, run: Mapping[str, A
         [row for row in placed if not isinstance(row, StateDocument | Parked)],
         state=[row for row in placed if isinstance(row, StateDocument)],
         parked=[
-            {"order_ref": row.order_ref, "system": "erp", "reason": "no", "since": "2025-11-26T23:33:20Z"}
+            {
+                "order_ref": row.order_ref,
+                "system": row.system,
+                "reason": row.reason,
+                "since": "2025-11-26T23:33:20Z",
+            }
             for row in placed
             if isinstance(row, Parked)
         ],
@@ -112,11 +119,18 @@ def before_run(row: Effect) -> Effect:
 # Orders
 
 
-def _content(lines: Lines, shipping: str, customer: object, ship_to: object) -> dict[str, Any]:
-    return {
-        "lines": lines,
-        "data": {"customer": customer, "ship_to": ship_to, "shipping": shipping, "payment_id": "PAY-1"},
-    }
+SHIP_BY = "2025-11-28T12:00:00Z"
+
+
+def _content(
+    lines: Lines, shipping: str, customer: object, ship_to: object, **promised: object
+) -> dict[str, Any]:
+    data = {"customer": customer, "ship_to": ship_to, "shipping": shipping, "payment_id": "PAY-1", **promised}
+    return {"lines": lines, "data": data}
+
+
+def _promise(priority: int, ship_by: str | None = SHIP_BY, service_level: str = "standard") -> dict[str, Any]:
+    return {"priority": priority, "ship_by": ship_by, "service_level": service_level}
 
 
 def accepted(
@@ -127,8 +141,9 @@ def accepted(
     total: str = "28.95",
     currency: str = "GBP",
     shipping: str = "4.95",
+    priority: int = 5,
 ) -> Effect:
-    content = _content(lines, shipping, ZOE, HOME_OF_ZOE)
+    content = _content(lines, shipping, ZOE, HOME_OF_ZOE, **_promise(priority))
     return effect(
         channel,
         "order_placed",
@@ -248,8 +263,8 @@ def lines_cancelled(order: str = "A", *, lines: Lines) -> Effect:
     return effect("web", "lines_cancelled", order_ref=order, document_id=order, status="placed", lines=lines)
 
 
-def parked(order: str = "A") -> Parked:
-    return Parked(order)
+def parked(order: str = "A", *, system: str | None = "erp", reason: str | None = "no") -> Parked:
+    return Parked(order, system, reason)
 
 
 def allocated(order: str = "A", *parts: str) -> Effect:
@@ -303,11 +318,19 @@ def oms_lines_cancelled(order: str = "A", *, lines: Lines) -> Effect:
 
 
 def requested(
-    order: str = "A", *, part: str | None = None, document: str = "FUL-1", lines: Lines = ORDERED
+    order: str = "A",
+    *,
+    part: str | None = None,
+    document: str = "FUL-1",
+    lines: Lines = ORDERED,
+    priority: int = 5,
+    ship_by: str | None = SHIP_BY,
+    service_level: str = "standard",
 ) -> Effect:
     return effect(
         "wms",
         "fulfilment_requested",
+        data=_promise(priority, ship_by, service_level),
         order_ref=order,
         ref=part or f"OMS-{order}-1",
         document_id=document,
@@ -370,6 +393,18 @@ def captured(
 
 def voided(order: str = "A") -> Effect:
     return effect("payments", "payment_voided", order_ref=order, document_id=f"PAY-{order}", status="voided")
+
+
+def billed(order: str = "A", amount: str = "28.95", *, shipment: str = "SHP-1") -> Effect:
+    return effect(
+        "erp",
+        "invoice_posted",
+        order_ref=order,
+        ref=shipment,
+        document_id="INV-1",
+        amount=amount,
+        currency="GBP",
+    )
 
 
 def invoiced(order: str = "A", *, shipment: str = "SHP-1", lines: Lines = ORDERED) -> Effect:
@@ -571,6 +606,8 @@ def call(
     subjects: list[str] | None = None,
     subject: str | None = None,
     replayed: bool = False,
+    committed: bool = False,
+    trace_id: str | None = None,
 ) -> Call:
     return Call(
         call_id="",
@@ -596,7 +633,26 @@ def call(
         error=error,
         subjects=subjects,
         replayed=replayed,
+        committed=committed,
+        trace_id=trace_id,
     )
+
+
+def lasting(seconds: float, row: Row) -> Row:
+    """A call that has its time already, answered so much later."""
+    assert isinstance(row, Call)
+    return msgspec.structs.replace(row, replied_ns=row.at_ns + round(seconds * SECOND_NS))
+
+
+def failed(operation: str = "create_sales_order", *, status: int = 503, **values: Any) -> Call:
+    """The system could not, just now."""
+    return call(
+        operation, outcome="refused", status=status, refused_by="fault", error="unavailable", **values
+    )
+
+
+def token(*, system: str = "erp") -> Call:
+    return call("issue_token", order=None, system=system, status=200, changes=False, client=None, body=None)
 
 
 def refused(operation: str = "create_sales_order", *, error: str = "unknown_item", **values: Any) -> Call:
@@ -637,6 +693,8 @@ def told(
     acknowledged: bool = True,
     event: str = "evt-1",
     forgery: str | None = None,
+    error: str | None = None,
+    subscription: str | None = None,
 ) -> Delivery:
     return Delivery(
         delivery_id="",
@@ -649,7 +707,9 @@ def told(
         emitted_ns=0,
         replied_ns=0,
         acknowledged=acknowledged,
-        status=202 if acknowledged else 500,
+        status=None if error else 202 if acknowledged else 401,
+        error=error,
+        subscription=subscription,
         order_ref=order,
         sku=sku,
         version=version,
@@ -661,3 +721,15 @@ def told(
 def known(name: str, row: Effect) -> Effect:
     """The same effect under an id of its own, for deliveries that report it."""
     return msgspec.structs.replace(row, effect_id=name)
+
+
+# Faults, and what the runner notes
+
+
+def mark(what: str, *, injection: str = "inj-1", fault: str = "outage", system: str = "erp") -> FaultMark:
+    """``armed``, ``fired`` or ``healed``."""
+    return FaultMark(at_ns=0, injection=injection, fault=fault, mark=what, system=system)
+
+
+def noted(kind: str, detail: str) -> WorkloadItem:
+    return WorkloadItem(at_ns=0, kind=kind, detail=detail)

@@ -9,18 +9,26 @@ from peakproof.verdict.invariant import HOME, Invariant, catalogue
 
 from . import (
     test_invariants_after_sales,
+    test_invariants_keys,
     test_invariants_manners,
     test_invariants_orders,
+    test_invariants_promises,
+    test_invariants_retries,
     test_invariants_shipping,
     test_invariants_statuses,
     test_invariants_stock,
+    test_invariants_trust,
 )
 
 MODULES = (
     test_invariants_orders,
+    test_invariants_promises,
+    test_invariants_retries,
     test_invariants_shipping,
     test_invariants_after_sales,
+    test_invariants_keys,
     test_invariants_stock,
+    test_invariants_trust,
     test_invariants_statuses,
     test_invariants_manners,
 )

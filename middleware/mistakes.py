@@ -1,0 +1,202 @@
+"""Policies gone wrong, one class a mistake; ``defects.py`` says which defect swaps in which."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hmac import compare_digest
+from secrets import token_hex
+from typing import Any
+
+import msgspec
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from .breaker import CircuitBreaker
+from .order import Order, Wanted, encoded
+from .policies import Backoff, Reply, StableKeys, Verdict
+from .tokens import TokenSource
+
+log = logging.getLogger(__package__)
+
+
+@dataclass(frozen=True, slots=True)
+class BelieveEverybody:
+    """Whoever knows the address is believed."""
+
+    def verify(self, webhook: Webhook, body: bytes, headers: dict[str, str]) -> None:
+        """Nothing is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnyTime:
+    """The signature is checked, the timestamp is not: what was once sent can be sent again for ever."""
+
+    def verify(self, webhook: Webhook, body: bytes, headers: dict[str, str]) -> None:
+        sent_at = datetime.fromtimestamp(float(headers["webhook-timestamp"]), UTC)
+        right = webhook.sign(headers["webhook-id"], sent_at, body.decode())
+        if not any(compare_digest(right, given) for given in headers["webhook-signature"].split()):
+            raise WebhookVerificationError("no signature fits")
+
+
+@dataclass(frozen=True, slots=True)
+class BelieveTheStatus(Backoff):
+    """A 2xx is a success, whatever the document says."""
+
+    def verdict(self, reply: Reply) -> Verdict:
+        if reply.status is not None and 200 <= reply.status < 300:
+            return Verdict.DONE
+        return Backoff.verdict(self, reply)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedDelay(Backoff):
+    """Tries again after 0.4 s each time, all in step."""
+
+    def wait_s(self, attempts: int, reply: Reply) -> float:
+        return max(0.4, reply.retry_after_s or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class AtOnce(Backoff):
+    """Tries again after 10 ms each time, however often it has failed."""
+
+    def wait_s(self, attempts: int, reply: Reply) -> float:
+        return max(0.01, reply.retry_after_s or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class NeverGivesUp(Backoff):
+    """A refusal for good is tried again every half second, for ever."""
+
+    def verdict(self, reply: Reply) -> Verdict:
+        verdict = Backoff.verdict(self, reply)
+        return Verdict.AGAIN if verdict is Verdict.REFUSED else verdict
+
+    def wait_s(self, attempts: int, reply: Reply) -> float:
+        return max(0.5, reply.retry_after_s or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Unrestrained:
+    """As many calls as there is work, and a failing system is asked like any other."""
+
+    widest: int = 1000
+
+    def breaker(self) -> CircuitBreaker:
+        return CircuitBreaker(threshold=1_000_000_000)
+
+
+@dataclass(slots=True)
+class OneAtATime:
+    """One queue for everything: each step is carried through before the next begins."""
+
+    _free: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def turn(self, order: Any, step: str) -> AbstractAsyncContextManager[None]:
+        return self._free
+
+
+@dataclass(frozen=True, slots=True)
+class UrgentLast:
+    """Urgent orders wait for a job of their own, which runs every three seconds; the others go at once."""
+
+    def turn(self, order: Any, step: str) -> AbstractAsyncContextManager[None]:
+        return _after(3.0 if step == "request" and order.content.priority < 5 else 0.0)
+
+
+@asynccontextmanager
+async def _after(wait_s: float) -> AsyncIterator[None]:
+    await asyncio.sleep(wait_s)
+    yield
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPerOrder:
+    """The order's reference is the key of whatever is asked about it; what is published keeps keys of its own."""
+
+    def key(self, intent: str, generation: int) -> str | None:
+        about = intent.partition(":")[0]
+        return intent if "@" in about else about
+
+    def looks_first(self, unclear: bool) -> bool:
+        return unclear
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPerProcess:
+    """Keys are stable, until the next deployment; and nothing is looked up."""
+
+    name: str = field(default_factory=lambda: token_hex(4))
+
+    def key(self, intent: str, generation: int) -> str | None:
+        return f"{intent}~{generation}~{self.name}"
+
+    def looks_first(self, unclear: bool) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class KeysOnly(StableKeys):
+    """A key is trusted: whether something was done is never looked up."""
+
+    def looks_first(self, unclear: bool) -> bool:
+        return False
+
+
+class TokenForEachCall(TokenSource):
+    """Every call fetches a token of its own."""
+
+    async def token(self) -> str:
+        return (await self._fetch()).access_token
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAttemptOnly:
+    """The trace ends where the first attempt fails."""
+
+    def carried(self, attempts: int) -> bool:
+        return attempts == 0
+
+
+@dataclass(frozen=True, slots=True)
+class NoReason:
+    """What is parked is an order, and nothing more."""
+
+    def words(self, system: str, reason: str) -> tuple[str, str]:
+        return "", ""
+
+
+@dataclass(frozen=True, slots=True)
+class Talkative:
+    """Every request is logged with its headers."""
+
+    def called(self, method: str, url: str, headers: dict[str, str]) -> None:
+        log.info("%s %s %s", method, url, headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Batched:
+    """Changes are published in a batch, every twenty seconds."""
+
+    def seconds(self, usual_s: float) -> float:
+        return 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnOrdersOnly:
+    """Nothing is done about an order that this service has not taken in itself."""
+
+    def chosen(self, order: Order, planned: Wanted) -> Wanted:
+        return planned if order.placed else iter(())
+
+
+@dataclass(frozen=True, slots=True)
+class AllStandard:
+    """The warehouse is asked for every order as if it could wait."""
+
+    def body(self, step: str, body: bytes) -> bytes:
+        if step != "request":
+            return body
+        return encoded({**msgspec.json.decode(body), "priority": 9, "service_level": "standard"})

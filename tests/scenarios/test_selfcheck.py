@@ -1,0 +1,69 @@
+"""What the trials of the oracle come to; the runs themselves are made by ``peakproof selfcheck``."""
+
+from pathlib import Path
+
+import pytest
+
+from peakproof.middleware.defects import DEFECTS, DO_NOTHING
+from peakproof.scenarios.errors import UsageError
+from peakproof.scenarios.scenario import Scenario
+from peakproof.scenarios.selfcheck import Outcome, Selfcheck, Trial, attempts, outcome_of, trials
+
+NAIVE = Trial("naive", "black-friday", 15, ("booked_once", "created_once"))
+HONEST = Trial("reference", "black-friday", 15)
+
+
+def outcome(trial: Trial, verdict: str, *violated: str) -> Outcome:
+    invariants = [{"id": name, "status": "violated"} for name in violated]
+    invariants.append({"id": "lost", "status": "holds"})
+    return outcome_of(trial, {"verdict": verdict, "reasons": [], "invariants": invariants})
+
+
+def test_every_defect_is_tried_in_a_scenario_of_the_library() -> None:
+    wanted = trials()
+    assert {trial.middleware for trial in wanted} == {*DEFECTS, DO_NOTHING, "reference"}
+    assert {trial.scenario for trial in wanted} <= set(Scenario.names())
+    honest = {trial.scenario for trial in wanted if trial.middleware == "reference"}
+    assert honest == {trial.scenario for trial in wanted}, (
+        "the reference must be clean wherever a defect is caught"
+    )
+
+
+def test_some_can_be_chosen() -> None:
+    assert {trial.middleware for trial in trials(["naive", "hasty"])} == {"naive", "hasty"}
+
+
+def test_an_unknown_one_is_named_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"'naiv'.*naive"):
+        trials(["naiv"])
+
+
+@pytest.mark.parametrize(
+    ("result", "good"),
+    [
+        pytest.param(outcome(NAIVE, "fail", "booked_once", "created_once"), True, id="caught by all"),
+        pytest.param(outcome(NAIVE, "fail", "booked_once"), False, id="missed by one"),
+        pytest.param(outcome(NAIVE, "inconclusive"), False, id="not caught"),
+        pytest.param(outcome(HONEST, "pass"), True, id="honest and clean"),
+        pytest.param(outcome(HONEST, "fail", "booked_once"), False, id="honest and blamed"),
+        pytest.param(outcome(HONEST, "inconclusive"), False, id="honest and not proven"),
+    ],
+)
+def test_what_is_good(result: Outcome, good: bool) -> None:
+    assert result.good is good
+
+
+def test_the_score_says_of_each_invariant_what_it_caught() -> None:
+    check = Selfcheck((outcome(NAIVE, "fail", "booked_once"), outcome(HONEST, "pass")))
+    assert check.scores == {"booked_once": (1, 1), "created_once": (0, 1)}
+    assert (check.score, check.passed) == (0.0, False)
+    assert check.document()["trials"][0]["missed"] == ["created_once"]
+
+
+def test_nothing_tried_is_no_pass() -> None:
+    assert not Selfcheck(()).passed
+
+
+def test_every_outcome_is_handed_on(tmp_path: Path) -> None:
+    made = list(attempts([NAIVE, HONEST], tmp_path, make=lambda trial, out: outcome(trial, "pass")))
+    assert {one.trial for one in made} == {NAIVE, HONEST}

@@ -1,0 +1,20 @@
+-- claim:    Nothing is asked again more than 100 times, nor more than ten times within a second.
+-- flow:     any
+-- class:    retry
+-- severity: major
+-- step:     105
+-- remedy:   Wait longer after each failure up to a cap of seconds or minutes, and park what has failed for too long.
+WITH repeats AS (
+    SELECT *, lag(at_ns, 10) OVER turns AS ten_ago_ns FROM troubled_calls
+    WHERE  turn > 1 OR outcome <> 'ok' WINDOW turns AS (PARTITION BY intent ORDER BY turn)
+)
+SELECT concat_ws(' ', any_value(system), any_value(operation), any_value(subject))         AS subject,
+       max(turn) <= 100 AND coalesce(min(at_ns - ten_ago_ns) >= 1000000000, true)         AS holds,
+       concat_ws('; ', format('asked {} times', max(turn)),
+                 CASE WHEN min(at_ns - ten_ago_ns) < 1000000000
+                      THEN format('eleven times within {} ms', min(at_ns - ten_ago_ns) // 1000000) END) AS finding,
+       list(call_id ORDER BY turn)                                                        AS evidence,
+       any_value(order_ref)                                                               AS order_ref
+FROM   repeats
+GROUP  BY intent
+HAVING max(turn) > 1

@@ -1,0 +1,22 @@
+-- claim:    Who fails again and again waits longer each time.
+-- flow:     any
+-- class:    retry
+-- severity: major
+-- step:     106
+-- remedy:   Double the wait with every attempt (exponential backoff) up to a cap, or leave a failing system alone and ask it with one call at a time.
+-- Judged only where ten requests or more were tried five times or more; waits that the system itself asked for do not count. Whoever
+-- waits 2 s or longer by then hammers nobody, whatever the curve.
+WITH waits AS (
+    SELECT system, intent, turn, call_id, (at_ns - replied_before_ns) / 1e9 AS wait_s,
+           count(*) OVER (PARTITION BY intent) AS waits
+    FROM   troubled_calls WHERE turn BETWEEN 2 AND 5 AND passing_before AND asked_to_wait_s IS NULL
+), curves AS (
+    SELECT system, count(DISTINCT intent) AS requests, median(wait_s) FILTER (WHERE turn = 2) AS first_s,
+           median(wait_s) FILTER (WHERE turn = 5) AS fourth_s, list(call_id ORDER BY intent, turn)[:20] AS call_ids
+    FROM   waits WHERE waits = 4 GROUP BY system HAVING count(DISTINCT intent) >= 10
+)
+SELECT system                                                                             AS subject,
+       fourth_s >= 1.5 * first_s OR fourth_s >= 2                                         AS holds,
+       format('{} requests: {:.3f} s before the second attempt, {:.3f} s before the fifth (medians)', requests, first_s, fourth_s) AS finding,
+       call_ids                                                                           AS evidence
+FROM   curves

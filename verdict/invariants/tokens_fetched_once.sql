@@ -1,0 +1,18 @@
+-- claim:    One access token is fetched for all who need it: no more than four within a second from one system.
+-- flow:     any
+-- class:    retry
+-- severity: minor
+-- step:     109
+-- remedy:   Keep one token per system, let one caller fetch the next while the others wait for it, and do not fetch one for every call.
+-- Four, for several processes may each have a token of their own.
+WITH grants AS (
+    SELECT call_id, system, at_ns, lag(at_ns, 4) OVER turns AS four_ago_ns
+    FROM   sut_calls WHERE operation = 'issue_token' AND outcome = 'ok' WINDOW turns AS (PARTITION BY system ORDER BY at_ns, call_id)
+)
+SELECT system                                                                             AS subject,
+       coalesce(min(at_ns - four_ago_ns) >= 1000000000, true)                             AS holds,
+       concat_ws('; ', format('{} tokens fetched', count(*)),
+                 CASE WHEN min(at_ns - four_ago_ns) < 1000000000 THEN format('five of them within {} ms', min(at_ns - four_ago_ns) // 1000000) END) AS finding,
+       list(call_id ORDER BY at_ns, call_id)                                              AS evidence
+FROM   grants
+GROUP  BY system

@@ -1,0 +1,32 @@
+-- claim:    What failed in a way that may pass is asked again until it is done, or the order is parked.
+-- flow:     any
+-- class:    retry
+-- severity: critical
+-- step:     4
+-- remedy:   Store each step before its first attempt and try it again after lost replies, 5xx, 408, 425 and 429 until it succeeds; park what you give up on.
+-- A step that the system did carry out although its reply was lost needs no second attempt, and asking whether an order can still
+-- be stopped needs none once it has left.
+WITH asked AS (
+    SELECT system, operation, path, order_ref, count(*) AS calls, bool_or(outcome = 'ok' OR committed) AS done,
+           arg_max(passing, turn) AS failed, arg_max(coalesce(status::VARCHAR, 'no reply'), at_ns) AS answer, max(at_ns) AS last_ns,
+           list(call_id ORDER BY at_ns, call_id) AS call_ids
+    FROM   troubled_calls WHERE order_ref IS NOT NULL
+    GROUP  BY system, operation, path, order_ref HAVING bool_or(passing)
+), later AS ( -- asked again in other words
+    SELECT DISTINCT system, operation, path, order_ref
+    FROM   sut_calls SEMI JOIN (SELECT * FROM asked WHERE NOT done) USING (system, operation, path, order_ref)
+    WHERE  changes AND outcome = 'ok'
+), left_house AS (
+    SELECT DISTINCT order_ref FROM effects WHERE kind = 'shipment_confirmed'
+)
+SELECT concat_ws(' ', a.system, a.operation, a.order_ref)                                 AS subject,
+       eventually(a.done OR NOT a.failed OR l.path IS NOT NULL OR coalesce(o.cancelled OR o.parked, false)
+                  OR (a.operation LIKE 'cancel%' AND s.order_ref IS NOT NULL))            AS holds,
+       CASE WHEN a.done THEN format('done after {} calls', a.calls)
+            ELSE format('{} failed ({}) and was not asked again', a.operation, a.answer) END AS finding,
+       a.call_ids                                                                         AS evidence,
+       a.order_ref
+FROM   asked AS a
+LEFT   JOIN later AS l ON l.system = a.system AND l.operation = a.operation AND l.path = a.path AND l.order_ref = a.order_ref
+LEFT   JOIN accepted_orders AS o ON o.order_ref = a.order_ref
+LEFT   JOIN left_house AS s ON s.order_ref = a.order_ref
