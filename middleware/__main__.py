@@ -11,6 +11,7 @@ import uvicorn
 
 from . import do_nothing
 from .app import build
+from .decoys import DECOYS
 from .defects import DEFECTS, DO_NOTHING, policies_of
 from .policies import Policies
 from .service import Service
@@ -41,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         policies = policies_of(chosen.defect) if chosen.defect else Policies()
     except KeyError as error:
-        parser.error(f"argument --defect: {error.args[0]!r} is none; choose from {', '.join(DEFECTS)}")
+        parser.error(
+            f"argument --defect: {error.args[0]!r} is none; choose from {', '.join((*DEFECTS, *DECOYS))}"
+        )
     except ValueError as error:
         parser.error(f"argument --defect: {error}")
     _serve(build(Service(settings, policies)), settings.port)

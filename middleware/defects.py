@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from .decoys import DECOYS
 from .flows.cancel import ACCEPT, STOP
 from .flows.return_to_refund import REFUND
 from .mistakes import (
@@ -511,14 +512,14 @@ DO_NOTHING = "do-nothing"
 
 
 def policies_of(names: str) -> Policies:
-    """The policies of one defect, or of several joined by ``+``.
+    """The policies of one defect or decoy, or of several joined by ``+``.
 
     KeyError for a name that is none; ValueError where two of them swap the same policy.
     """
     whole = Policies()
     by: dict[str, str] = {}
     for name in names.split("+"):
-        made = swapped_in(DEFECTS[name].policies())
+        made = swapped_in((DECOYS if name in DECOYS else DEFECTS)[name].policies())
         for policy in made:
             if policy in by:
                 raise ValueError(f"{by[policy]} and {name} cannot be had at once: both swap {policy}")

@@ -103,11 +103,12 @@ class UrgentLast:
     """Urgent orders wait for a job of their own, which runs every three seconds; the others go at once."""
 
     def turn(self, order: Any, step: str) -> AbstractAsyncContextManager[None]:
-        return _after(3.0 if step == "request" and order.content.priority < 5 else 0.0)
+        return after(3.0 if step == "request" and order.content.priority < 5 else 0.0)
 
 
 @asynccontextmanager
-async def _after(wait_s: float) -> AsyncIterator[None]:
+async def after(wait_s: float) -> AsyncIterator[None]:
+    """A turn that comes so late."""
     await asyncio.sleep(wait_s)
     yield
 

@@ -137,9 +137,8 @@ class SutConfig(Value):
         """
         if defect is not None:
             _check_defects(defect)
-        several = "s" if "+" in (defect or "") else ""
         return cls(
-            name="reference" if defect is None else f"reference with defect{several} {defect}",
+            name=_named(defect),
             command=(
                 sys.executable,
                 "-m",
@@ -310,14 +309,27 @@ class SutConfig(Value):
         return None if address is None else absolute(address, base_url)
 
 
+def _named(variant: str | None) -> str:
+    """How the reference is called, whole or changed."""
+    from ..middleware.decoys import DECOYS
+
+    if variant is None:
+        return "reference"
+    if all(name in DECOYS for name in variant.split("+")):
+        return f"reference, unusual but honest: {variant}"
+    return f"reference with defect{'s' if '+' in variant else ''} {variant}"
+
+
 def _check_defects(names: str) -> None:
     """UsageError."""
-    from ..middleware.defects import policies_of  # only a wish for one pays for the import
+    from ..middleware.decoys import DECOYS  # only a wish for one pays for the import
+    from ..middleware.defects import policies_of
 
-    for name in names.split("+") if names not in defects() else ():
-        if name not in defects():
+    known = [*defects(), *DECOYS]
+    for name in names.split("+") if names not in known else ():
+        if name not in known:
             raise UsageError(
-                unknown("middleware", name, ["reference", *defects()]) + "; or give the URL of one that runs"
+                unknown("middleware", name, ["reference", *known]) + "; or give the URL of one that runs"
             )
     if "+" in names:
         try:

@@ -49,7 +49,7 @@ class Outcome:
     @property
     def good(self) -> bool:
         """The defect was caught; honest work was not blamed; who does nothing did not pass."""
-        if self.trial.middleware == REFERENCE:
+        if not self.trial.found_by:
             return self.verdict == "pass"
         return self.verdict == "fail" and not self.missed
 
@@ -89,7 +89,7 @@ class Selfcheck:
     @property
     def score(self) -> float:
         """The share of defects that were caught by all that should catch them."""
-        planted = [outcome for outcome in self.outcomes if outcome.trial.middleware != REFERENCE]
+        planted = [outcome for outcome in self.outcomes if outcome.trial.found_by]
         return sum(outcome.good for outcome in planted) / len(planted) if planted else 0.0
 
     def document(self) -> dict[str, Any]:
@@ -106,10 +106,11 @@ class Selfcheck:
 
 
 def trials(only: Sequence[str] = ()) -> list[Trial]:
-    """Every defect in the scenario that shows it, who does nothing, and the reference in each of these scenarios.
+    """Every defect in the scenario that shows it, who does nothing, every decoy, and the reference in all these scenarios.
 
     ``only`` names some of them. UsageError for an unknown one.
     """
+    from ..middleware.decoys import DECOYS
     from ..middleware.defects import DEFECTS, DO_NOTHING
 
     planted = [Trial(name, one.shown_in, one.seconds, one.found_by) for name, one in DEFECTS.items()]
@@ -117,7 +118,8 @@ def trials(only: Sequence[str] = ()) -> list[Trial]:
     seconds: dict[str, int] = {}
     for trial in planted:
         seconds[trial.scenario] = max(trial.seconds, seconds.get(trial.scenario, 0))
-    every = [*planted, *(Trial(REFERENCE, scenario, most) for scenario, most in seconds.items())]
+    odd = [Trial(name, one.shown_in, one.seconds) for name, one in DECOYS.items()]
+    every = [*planted, *odd, *(Trial(REFERENCE, scenario, most) for scenario, most in seconds.items())]
     known = list(dict.fromkeys(trial.middleware for trial in every))
     for name in only:
         if name not in known:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from peakproof.middleware.decoys import DECOYS
 from peakproof.middleware.defects import DEFECTS, policies_of, swapped_in
 from peakproof.middleware.policies import Policies
 
@@ -13,6 +14,12 @@ INVARIANTS = Path(__file__).parents[2] / "verdict" / "invariants"
 @pytest.mark.parametrize("name", DEFECTS)
 def test_a_defect_swaps_at_least_one_policy(name: str) -> None:
     assert swapped_in(DEFECTS[name].policies())
+
+
+@pytest.mark.parametrize("name", DECOYS)
+def test_a_decoy_swaps_at_least_one_policy_and_is_no_defect(name: str) -> None:
+    assert swapped_in(DECOYS[name].policies())
+    assert name not in DEFECTS
 
 
 def test_the_honest_service_swaps_none() -> None:

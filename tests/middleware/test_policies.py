@@ -18,6 +18,9 @@ from peakproof.middleware.policies import (
     [
         (Reply(201), Verdict.DONE),
         (Reply(207), Verdict.DONE),
+        (Reply(200, b'{"data": null, "errors": [{"code": "INTERNAL_ERROR"}]}'), Verdict.AGAIN),
+        (Reply(200, b'{"data": {}, "errors": []}'), Verdict.DONE),
+        (Reply(200, b'{"note": "no \\"errors\\""}'), Verdict.DONE),
         (Reply(None, code="timeout"), Verdict.AGAIN),
         (Reply(None, code="connection_refused", sent=False), Verdict.AGAIN),
         (Reply(401), Verdict.AGAIN),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from peakproof.middleware.decoys import DECOYS
 from peakproof.middleware.defects import DEFECTS, DO_NOTHING
 from peakproof.scenarios.errors import UsageError
 from peakproof.scenarios.scenario import Scenario
@@ -21,7 +22,7 @@ def outcome(trial: Trial, verdict: str, *violated: str) -> Outcome:
 
 def test_every_defect_is_tried_in_a_scenario_of_the_library() -> None:
     wanted = trials()
-    assert {trial.middleware for trial in wanted} == {*DEFECTS, DO_NOTHING, "reference"}
+    assert {trial.middleware for trial in wanted} == {*DEFECTS, *DECOYS, DO_NOTHING, "reference"}
     assert {trial.scenario for trial in wanted} <= set(Scenario.names())
     honest = {trial.scenario for trial in wanted if trial.middleware == "reference"}
     assert honest == {trial.scenario for trial in wanted}, (

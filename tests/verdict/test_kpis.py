@@ -21,6 +21,8 @@ from .histories import (
     cancelled,
     computed,
     created,
+    credit_posted,
+    failed,
     history_of,
     listed,
     moved,
@@ -29,8 +31,10 @@ from .histories import (
     posted,
     price_set,
     refund_confirmed,
+    refunded,
     requested,
     return_requested,
+    shipped,
     stock_set,
     unfillable,
 )
@@ -261,3 +265,43 @@ def test_a_percentile_without_its_fewest_samples_is_named(tmp_path: Path) -> Non
     path.write_text(text)
     with pytest.raises(HeaderError, match="50:1"):
         Kpi.of_file(path)
+
+
+def test_fulfilment_latency_runs_to_the_first_parcel() -> None:
+    rows = [at(0, accepted()), at(5, shipped(lines=[], short=[("1", 1)])), at(7, shipped()), at(9, shipped())]
+    assert measured("fulfilment_latency", rows)["fulfilment_latency_p50"].value == 7.0
+
+
+def test_integration_failure_rate_counts_changes_that_did_not_surely_succeed() -> None:
+    rows: list[Row] = [call(), call(order="B"), no_reply(order="C"), failed(order="D"), call(changes=False)]
+    figure = measured("integration_failure_rate", rows)["integration_failure_rate"]
+    assert (figure.value, figure.count) == (0.5, 4)
+
+
+def test_manual_touch_rate_is_the_share_of_parked_orders() -> None:
+    rows: list[Row] = [accepted("A"), accepted("B"), accepted("C"), accepted("D"), parked("D")]
+    assert measured("manual_touch_rate", rows)["manual_touch_rate"].value == 0.25
+
+
+def test_inventory_variance_adds_up_what_is_listed_wrongly() -> None:
+    rows = [computed(7, version=1), computed(5, version=2), listed(5, version=2), listed(7, channel="bazaar")]
+    figure = measured("inventory_variance", rows)["inventory_variance"]
+    assert figure.value == 2
+    assert figure.by_channel == {"bazaar": (2.0, 1), "web": (0.0, 1)}
+
+
+def test_refunds_before_credit_counts_those_without_one_too() -> None:
+    rows = [
+        accepted(),
+        refunded(),
+        credit_posted(),
+        refunded(ref="RET-2"),
+        credit_posted(ref="RET-3"),
+        refunded(ref="RET-3"),
+    ]
+    assert measured("refunds_before_credit", rows)["refunds_before_credit"].value == 2
+
+
+def test_orders_without_reservation_are_those_that_cannot_be_filled() -> None:
+    rows = [accepted("A"), unfillable("A"), accepted("B")]
+    assert measured("orders_without_reservation", rows)["orders_without_reservation"].value == 0.5

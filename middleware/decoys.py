@@ -1,0 +1,110 @@
+"""Correct but unusual ways to work: each swaps policy objects of the honest service, and nothing may be found in it."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from .mistakes import OneAtATime, after
+from .policies import Policies, StableKeys
+from .store import StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class LooksOnly:
+    """No keys at all: before anything is created it is looked up, every time."""
+
+    def key(self, intent: str, generation: int) -> str | None:
+        return None
+
+    def looks_first(self, unclear: bool) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Probes(StableKeys):
+    """Keys, and a look before every step: many empty lists and 404."""
+
+    def looks_first(self, unclear: bool) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What is published is gathered for three seconds."""
+
+    def seconds(self, usual_s: float) -> float:
+        return 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class InItsTime:
+    """Every step begins half a second late."""
+
+    def turn(self, order: Any, step: str) -> AbstractAsyncContextManager[None]:
+        return after(0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Untraced:
+    """Nothing carries a trace."""
+
+    def carried(self, attempts: int) -> bool:
+        return False
+
+
+@dataclass(slots=True)
+class BusyEverySecondTime:
+    """Every second webhook is answered 503, and taken when it comes again."""
+
+    _times: Iterator[int] = field(default_factory=count)
+
+    async def take(self, apply: Callable[[], Awaitable[None]], backlog: Callable[[], int]) -> None:
+        if next(self._times) % 2 == 0:
+            raise StoreError("busy")
+        await apply()
+
+
+@dataclass(frozen=True, slots=True)
+class NoWebhooks:
+    """No webhook is ever taken: everything is found by polling."""
+
+    async def take(self, apply: Callable[[], Awaitable[None]], backlog: Callable[[], int]) -> None:
+        raise StoreError("this service polls")
+
+
+@dataclass(frozen=True, slots=True)
+class Decoy:
+    """One unusual way to work: what it is in a sentence, the policies, and where it is tried."""
+
+    sentence: str
+    policies: Callable[[], Policies]
+    shown_in: str = "quiet-day"
+    seconds: int = 8
+
+
+DECOYS: dict[str, Decoy] = {
+    "looks-only": Decoy(
+        "Sends no key at all and looks everything up before it creates it.",
+        lambda: Policies(idempotency=LooksOnly()),
+        shown_in="lost-replies",
+    ),
+    "probes": Decoy(
+        "Sends keys, and looks before every step all the same.", lambda: Policies(idempotency=Probes())
+    ),
+    "gathers": Decoy("Publishes in batches, every three seconds.", lambda: Policies(gather=Gathered())),
+    "takes-its-time": Decoy("Begins every step half a second late.", lambda: Policies(turns=InItsTime())),
+    "one-by-one": Decoy(
+        "Does one thing at a time, on a day on which nothing breaks.", lambda: Policies(turns=OneAtATime())
+    ),
+    "untraced": Decoy("Sends no trace with anything.", lambda: Policies(trace=Untraced())),
+    "busy-every-second-time": Decoy(
+        "Answers every second webhook with 503 and takes it when it comes again.",
+        lambda: Policies(acknowledge=BusyEverySecondTime()),
+    ),
+    "polls-only": Decoy(
+        "Takes no webhooks and finds everything by polling.",
+        lambda: Policies(acknowledge=NoWebhooks()),
+    ),
+}
