@@ -31,7 +31,7 @@ def read(source: str) -> dict[str, Any]:
 
 def _on_disk(source: str) -> str:
     try:
-        return Path(source).read_text("utf-8")
+        return Path(source).read_text("utf-8-sig")
     except FileNotFoundError:
         raise ContractsError(f"{source}: no such file; expected a path or an http(s) URL") from None
     except OSError as error:
@@ -43,7 +43,7 @@ def _on_disk(source: str) -> str:
 def _fetched(url: str) -> str:
     try:
         with urlopen(url, timeout=PATIENCE_S) as reply:
-            text: str = reply.read().decode("utf-8")
+            text: str = reply.read().decode("utf-8-sig")
             return text
     except (URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)

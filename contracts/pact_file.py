@@ -147,13 +147,11 @@ def _message(told: Mapping[str, Any], kind: Any) -> Interaction:
 
 
 def _states(told: Mapping[str, Any]) -> tuple[State, ...]:
-    one = told.get("providerState", told.get("provider_state"))
-    if isinstance(one, str) and one:
-        return (State(one, {}),)
     many = told.get("providerStates") or []
-    if isinstance(many, str):
-        return (State(many, {}),)
-    return tuple(State(state["name"], state.get("params") or {}) for state in many)
+    one = many if isinstance(many, str) else told.get("providerState", told.get("provider_state"))
+    if isinstance(many, list) and many:
+        return tuple(State(state["name"], state.get("params") or {}) for state in many)
+    return (State(one, {}),) if isinstance(one, str) and one else ()
 
 
 def _part(told: Mapping[str, Any], version: str) -> Message:

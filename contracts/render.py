@@ -45,13 +45,16 @@ def show_verification(found: Verification, console: Console) -> None:
             console.print(f"    {escape(mismatch.sentence)}", soft_wrap=True)
     added = sum(one.credentials_added for one in found.outcomes)
     if added:
-        console.print(f"{added} interactions show no Authorization; one that holds was put in")
-    number, failed = len(found.outcomes), len(found.failed)
-    counted = "1 interaction" if number == 1 else f"{number} interactions"
+        console.print(f"without Authorization in the pact: {_counted(added)}; one that holds was put in")
+    counted, failed = _counted(len(found.outcomes)), len(found.failed)
     if failed:
         console.print(f"[bold red]FAIL[/]: {failed} of {counted} not as agreed")
     else:
         console.print(f"[bold green]PASS[/]: {counted} as agreed")
+
+
+def _counted(number: int) -> str:
+    return "1 interaction" if number == 1 else f"{number} interactions"
 
 
 def _about(one: Outcome) -> str:

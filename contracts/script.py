@@ -66,16 +66,13 @@ def shows_credentials(interaction: Interaction) -> bool:
 
 
 def _mark_states(told: dict[str, Any], number: int) -> None:
-    for key in ("providerState", "provider_state", "providerStates"):
-        if isinstance(told.get(key), str):
-            told[key] = f"{number}{MARK}{told[key]}"
-            return
-    states = told.get("providerStates")
-    if states:
+    """Of an interaction that has both a list and a single state, the engine takes the list; so does ``pact_file``."""
+    states = told.pop("providerStates", None)
+    single = told.pop("providerState", None) or told.pop("provider_state", None) or ""
+    if isinstance(states, list) and states:
         told["providerStates"] = [{**state, "name": f"{number}{MARK}{state['name']}"} for state in states]
     else:
-        told.pop("providerStates", None)
-        told["providerState"] = f"{number}{MARK}"
+        told["providerState"] = f"{number}{MARK}{states if isinstance(states, str) else single}"
 
 
 def _authorise(request: dict[str, Any], credential: str, *, in_lists: bool) -> None:

@@ -278,8 +278,10 @@ class Stage:
     async def _change_state(self, request: Request) -> Response:
         asked = json.loads(await request.body())
         marked = split(str(asked.get("state", "")))
-        if asked.get("action") == "teardown" or marked is None:
+        if asked.get("action") == "teardown":
             return JSONResponse({})
+        if marked is None:
+            return JSONResponse({"detail": f"nobody knows whose state {asked.get('state')!r} is"}, 400)
         number, name = marked
         try:
             return JSONResponse(self.prepare(number, name, asked.get("params") or {}))

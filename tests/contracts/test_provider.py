@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from junitparser import JUnitXml
 from typer.testing import CliRunner
@@ -77,6 +78,10 @@ ERP = document(
     event("a posted order", {"type": "sales_order.posted", "data": {"order_ref": "A-1"}}, **given("sales order is posted", order_ref="A-1")),
     event("a price.changed of MUG", {"data": {"sku": "MUG", "amount": "9.00"}}, **given("price is set", amount="9.00")),
 )  # fmt: skip
+ERP["interactions"] += [
+    get("has a list of states and one besides", "/v1/x", providerState="nothing is prepared",
+        **given("sales order is posted"), request={"generators": BY_ID}, response=body({"status": "posted"})),
+]  # fmt: skip
 """All of it agrees."""
 
 BROKEN = document(
@@ -370,6 +375,14 @@ def test_the_command_says_it_as_a_table_as_json_and_as_junit(
     assert told["pacts"][1]["interactions"][0]["mismatches"][0]["expected"] == "204"
     suites = JUnitXml.fromfile(str(junit))
     assert [(one.tests, one.failures) for one in suites] == [(1, 0), (1, 1)]
+
+
+async def test_a_state_of_nobody_is_refused(stage: Stage) -> None:
+    async with aiohttp.ClientSession() as session:
+        for state, status in (("sales order is posted", 400), ("9|sales order is posted", 400)):
+            asked = {"action": "setup", "state": state, "params": {}}
+            async with session.post(stage.state_url, json=asked) as reply:
+                assert reply.status == status
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
