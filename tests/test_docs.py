@@ -110,3 +110,12 @@ def test_the_page_of_invariants_is_current() -> None:
     assert stored == printed, (
         "docs/invariants.md is stale: run python docs/print_invariants.py > docs/invariants.md"
     )
+
+
+def test_the_page_of_states_is_current() -> None:
+    page = printer("print_states")
+    stored = (DOCS / "states.md").read_text("utf-8")
+    assert stored == page.document(), (
+        "docs/states.md is stale: run python docs/print_states.py > docs/states.md"
+    )
+    assert {one.kind for one in page.catalogue()} == set(page.KINDS)
