@@ -24,7 +24,7 @@ had at once, joined by `+`.
 Your own are `.sql` files of the same form: `peakproof judge RUN --invariants mine.sql`.
 """
 
-KEYS = ("claim", "flow", "class", "severity", "step", "remedy")
+KEYS = ("claim", "flow", "class", "severity", "step", "cause", "remedy")
 
 TITLES = {
     "idempotency": "Nothing happens twice",
@@ -63,6 +63,8 @@ def section(invariant: Invariant) -> Iterator[str]:
     if notes := " ".join(said(invariant)):
         yield f"- How it is judged: {notes}"
     yield f"- Broken by: {', '.join(broken_by(invariant)) or 'no middleware; it guards the estate itself'}"
+    if invariant.cause:
+        yield f"- What usually breaks it: {invariant.cause}"
     yield f"- Remedy: {invariant.remedy}"
     yield ""
 

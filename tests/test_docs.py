@@ -3,13 +3,22 @@
 import importlib.util
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 from peakproof.chaos.registry import FAULTS
 from peakproof.cli import CATALOGUES
+from peakproof.scenarios.scenario import Scenario
+from peakproof.scenarios.starting import CI, Wishes, files_of
 from peakproof.scenarios.suite import scenarios_of
+from peakproof.verdict.invariant import Invariant, catalogue
+
+from .verdict.histories import accepted, at, effect, history_of
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -119,3 +128,59 @@ def test_the_page_of_states_is_current() -> None:
         "docs/states.md is stale: run python docs/print_states.py > docs/states.md"
     )
     assert {one.kind for one in page.catalogue()} == set(page.KINDS)
+
+
+def test_the_pages_of_the_registries_are_current() -> None:
+    pages = printer("print_catalogue")
+    for name in pages.PAGES:
+        stored = (DOCS / name).read_text("utf-8")
+        assert stored == pages.document(name), f"docs/{name} is stale: run python docs/print_catalogue.py"
+
+
+def test_every_shipped_invariant_says_what_usually_breaks_it() -> None:
+    assert [one.id for one in catalogue() if not one.cause] == []
+
+
+def blocks(name: str, language: str) -> list[str]:
+    """The fenced code of one language on a page."""
+    text = (DOCS / name).read_text("utf-8")
+    return [block.strip("\n") for block in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)]
+
+
+@pytest.mark.parametrize(
+    ("language", "example"),
+    [
+        ("python", "python_order_to_erp/middleware.py"),
+        ("js", "node_order_to_erp/middleware.mjs"),
+        ("java", "java_order_to_erp/Middleware.java"),
+    ],
+)
+def test_the_snippets_are_those_of_the_examples_that_the_tests_run(language: str, example: str) -> None:
+    (snippet,) = blocks("connect.md", language)
+    assert snippet in (DOCS.parent / "examples" / example).read_text("utf-8")
+
+
+def test_the_ci_recipes_are_what_init_writes() -> None:
+    files = files_of(Wishes(command="python3 middleware.py", url=None, flows=("order-to-erp",)))
+    assert blocks("ci.md", "yaml") == [files[name].strip("\n") for name in CI.values()]
+
+
+def test_the_scenario_and_the_invariant_that_the_documentation_writes_are_taken(tmp_path: Path) -> None:
+    (scenario,) = blocks("extend.md", "yaml")
+    (tmp_path / "mine.yaml").write_text(scenario)
+    assert Scenario.load(str(tmp_path / "mine.yaml")).name == "erp-down-at-noon"
+    (sql,) = blocks("extend.md", "sql")
+    (tmp_path / "mine.sql").write_text(sql)
+    mine = Invariant.of_file(tmp_path / "mine.sql")
+    quick, slow = effect("web", "order_acknowledged", order_ref="A"), at(30, accepted("B"))
+    late = at(45, effect("web", "order_acknowledged", order_ref="B"))
+    with history_of([accepted("A"), quick, slow, late]) as history:
+        result = mine.ask(history)
+    assert [(one.subject, one.finding) for one in result.findings] == [("B", "acknowledged after 15 s")]
+
+
+def test_no_link_of_the_documentation_leads_nowhere(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    done = subprocess.run(build, cwd=DOCS.parent, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "invariants" / "index.html").is_file()

@@ -42,6 +42,8 @@ class Invariant:
     class_: str
     severity: str
     remedy: str
+    cause: str | None
+    """What usually breaks it; null where the author does not say."""
     step: int
     """Place in the order of the flow: of several findings about one order the lowest is primary."""
     sql: str
@@ -63,6 +65,7 @@ class Invariant:
             class_=one_of(path, "class", header["class"], CLASSES),
             severity=one_of(path, "severity", header["severity"], SEVERITIES),
             remedy=header["remedy"],
+            cause=header.get("cause"),
             step=int(step),
             sql=sql,
         )

@@ -20,6 +20,13 @@ EXAMPLES = [
             shutil.which("node") is None, reason="there is no node on this machine's PATH"
         ),
     ),
+    pytest.param(
+        "java_order_to_erp",
+        id="Java",
+        marks=pytest.mark.skipif(
+            shutil.which("javac") is None, reason="there is no JDK on this machine's PATH"
+        ),
+    ),
 ]
 
 

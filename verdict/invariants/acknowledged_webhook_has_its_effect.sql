@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     5
+-- cause:    The handler answers 2xx before it has stored the event, and then crashes, is restarted or drops it from a queue in memory.
 -- remedy:   Write the event to durable storage before answering 2xx, and work it off from there until it is done.
 WITH about_orders (topic, flow, consequence, words) AS ( -- consequences that carry the order reference
     VALUES ('order.placed',           'order-to-erp',     'sales_order_received', 'no sales order'),

@@ -3,6 +3,7 @@
 -- class:    retry
 -- severity: major
 -- step:     105
+-- cause:    A retry loop without a limit or without a wait, or several layers (client, queue, scheduler) that each retry what the other does.
 -- remedy:   Wait longer after each failure up to a cap of seconds or minutes, and park what has failed for too long.
 WITH repeats AS (
     SELECT *, lag(at_ns, 10) OVER turns AS ten_ago_ns FROM troubled_calls

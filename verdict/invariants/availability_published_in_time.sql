@@ -3,6 +3,7 @@
 -- class:    timeliness
 -- severity: major
 -- step:     93
+-- cause:    One slow channel or one refused batch holds up the queue that all channels share.
 -- remedy:   Publish changes as they come, in small bulk calls of their own, not behind a long batch; poll for what was missed every few seconds.
 -- While a fault is armed on the channel or the OMS the time does not run.
 WITH computed AS (

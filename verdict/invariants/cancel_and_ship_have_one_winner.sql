@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     71
+-- cause:    The wish is granted on what was last heard of the order, while the warehouse is already packing it.
 -- remedy:   Let the warehouse decide the race, tell no other system before it has, and then carry its answer to all of them.
 WITH raced AS (
     SELECT order_ref, min(effect_id) AS effect_id FROM effects WHERE kind = 'cancellation_requested' GROUP BY order_ref

@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     70
+-- cause:    A cancellation is accepted without asking the warehouse first, or the two race and nobody looks who won.
 -- remedy:   Ask the warehouse first and accept a cancellation only when it has stopped the order; when it is too late, decline.
 WITH cancelled AS (
     SELECT c.order_ref, coalesce(c.line_id, l.line_id) AS line_id, sum(coalesce(c.quantity, l.quantity)) AS quantity,

@@ -3,6 +3,7 @@
 -- class:    idempotency
 -- severity: critical
 -- step:     50
+-- cause:    A capture is repeated after a timeout, covers the whole order where only a part was shipped, or leaves out the delivery.
 -- remedy:   Capture per shipment under one Idempotency-Key, for the lines that really left, in the order's currency; delivery with the first.
 WITH goods AS (
     SELECT order_ref, sum(quantity * coalesce(unit_price, 0)) AS amount, list(DISTINCT effect_id) AS effect_ids

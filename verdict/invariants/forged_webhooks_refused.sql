@@ -3,6 +3,7 @@
 -- class:    security
 -- severity: critical
 -- step:     1
+-- cause:    The signature is checked over the parsed and rewritten body, only where it is present, or the timestamp is not looked at.
 -- remedy:   Verify signature and timestamp over the raw body before anything else (Standard Webhooks), and answer 401 without looking further.
 WITH tried AS (
     SELECT event_id, forgery, any_value(topic) AS topic, any_value(order_ref) AS order_ref, any_value(sku) AS sku,

@@ -3,6 +3,7 @@
 -- class:    idempotency
 -- severity: critical
 -- step:     40
+-- cause:    The request to the warehouse is repeated after a lost reply, or sent again when the order is seen again.
 -- remedy:   Request each part when the order is both posted and allocated, under one Idempotency-Key per part; ask for the order's fulfilments before asking again.
 WITH requests AS (
     SELECT r.order_ref, coalesce(r.ref, r.document_id) AS part_id, r.effect_id, r.at_ns, r.lines, c.at_ns AS cancelled_ns

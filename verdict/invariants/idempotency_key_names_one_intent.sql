@@ -3,6 +3,7 @@
 -- class:    idempotency
 -- severity: critical
 -- step:     99
+-- cause:    The key is made of too little, e.g. of the order alone, so that its second shipment gets the first one's answer.
 -- remedy:   Make the key of what the intent is (order, step, and the shipment or return), not of the order alone; keep it over retries of that request only.
 WITH keys AS (
     SELECT system, client, idempotency_key, min(hash(path, request_body)) = max(hash(path, request_body)) AS same

@@ -3,6 +3,7 @@
 -- class:    idempotency
 -- severity: critical
 -- step:     98
+-- cause:    The key is made at random and kept in memory only.
 -- remedy:   Make keys of the intent, or store them with the task before the first attempt; nothing of a key may come from the process.
 WITH restarts AS (
     SELECT DISTINCT at_ns FROM faults WHERE fault IN ('sut-kill', 'sut-restart') AND mark = 'fired'

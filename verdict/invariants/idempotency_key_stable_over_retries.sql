@@ -3,6 +3,7 @@
 -- class:    idempotency
 -- severity: critical
 -- step:     100
+-- cause:    The key is made anew for each attempt instead of once for each thing to be done.
 -- remedy:   Store the key with the task before the first attempt, and send that key with every attempt.
 WITH unclear AS ( -- few; only what came after them is looked at
     SELECT DISTINCT system, operation, subject, request_body FROM sut_calls

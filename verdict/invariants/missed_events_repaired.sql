@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     8
+-- cause:    Everything hangs on webhooks: nobody polls for what never came.
 -- remedy:   Poll every system for what has changed since the last look, and work it off as if its event had come.
 WITH consequences (topic, flow, consequence, by_ref) AS (
     VALUES ('order.placed', 'order-to-erp', 'sales_order_received', false), ('order.placed', 'order-to-ship', 'sales_order_received', false),

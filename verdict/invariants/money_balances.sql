@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     94
+-- cause:    Amounts are reckoned anew with floats or per unit, and the odd penny of a part goes astray.
 -- remedy:   Reckon in decimals, bill and capture the same lines of the same shipment in one currency, and refund what the credit memo says.
 WITH money AS (
     SELECT order_ref, currency,

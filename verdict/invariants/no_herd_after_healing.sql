@@ -3,6 +3,7 @@
 -- class:    retry
 -- severity: major
 -- step:     108
+-- cause:    Everything that waited has the same next attempt, or a queue is let loose without a limit.
 -- remedy:   Limit the calls under way to each system, begin with one after an outage, and let one more through with every success.
 -- Judged where ten requests or more had failed in an outage: in the two seconds after it, no more than 24 calls may be under way at
 -- once, or twice as many as in the minute before it.

@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     31
+-- cause:    An order is dropped after some failed attempts, on a 5xx that was taken for good, or with the memory of a restarted process.
 -- remedy:   Store the order before acknowledging its event, retry until the ERP has posted it, and park what it refuses for good.
 WITH erp AS (
     SELECT order_ref,

@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     10
+-- cause:    An event of another tenant, a forged webhook, or a reference that was cut or rewritten on its way is taken for an order.
 -- remedy:   Carry the channel's order reference through every system unchanged, and create nothing without it.
 SELECT coalesce(e.order_ref, e.document_id, e.effect_id)                                  AS subject,
        o.order_ref IS NOT NULL                                                            AS holds,

@@ -3,6 +3,7 @@
 -- class:    timeliness
 -- severity: major
 -- step:     42
+-- cause:    One queue in the order of arrival, or retried orders go to its end whatever their urgency.
 -- remedy:   Work off what is ready by priority, then by date; never behind a queue of less urgent orders, and never in the order of arrival alone.
 -- Ready means told that it is posted and allocated: what a middleware must find by polling is not examined. A lower number is more
 -- urgent. Up to a second is tolerated, and what counts is the first attempt.

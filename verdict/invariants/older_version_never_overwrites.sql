@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: major
 -- step:     92
+-- cause:    Events or batches that were overtaken are applied in the order of arrival, without a look at their version.
 -- remedy:   Keep the last version sent per SKU and target, drop what is older, and send one update per SKU at a time.
 WITH told AS (
     SELECT system, kind, sku, CASE kind WHEN 'stock_set' THEN location WHEN 'price_listed' THEN currency END AS part,

@@ -3,6 +3,7 @@
 -- class:    idempotency
 -- severity: critical
 -- step:     20
+-- cause:    A webhook that came twice, or a call whose reply was lost, is simply carried out again.
 -- remedy:   Send one Idempotency-Key per order and keep it over retries, or look the order up before creating it again.
 SELECT o.order_ref                                                                    AS subject,
        CASE WHEN count(c.effect_id) > 1 THEN false

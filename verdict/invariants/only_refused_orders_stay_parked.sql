@@ -3,6 +3,7 @@
 -- class:    retry
 -- severity: critical
 -- step:     62
+-- cause:    A failure that passes (an outage, a throttle, a lock) is taken for a refusal for good.
 -- remedy:   Park only what a system refuses for good although it was asked faithfully; put a wrong request right, retry everything else until it succeeds, and replay what an outage had parked.
 -- A refusal of a request that was itself wrong, or that came too late or twice, says nothing about the order: whoever
 -- sends it has parked its own mistake. So has who asks with another currency, total, line or article than the channel accepted.

@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     25
+-- cause:    Amounts go through floats, names through a narrow character set, or a field is dropped in a mapping.
 -- remedy:   Map fields one to one, keep amounts as decimal strings in the order's own currency, and read and write UTF-8.
 WITH told AS (
     SELECT system, coalesce(document_id, effect_id) AS document_id, order_ref, effect_id, at_ns, lines, amount, currency,

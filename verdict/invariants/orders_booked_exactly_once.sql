@@ -3,6 +3,7 @@
 -- class:    idempotency
 -- severity: critical
 -- step:     30
+-- cause:    A call whose reply was lost is repeated without a key or under a new one, or a webhook is handled twice at once.
 -- remedy:   Send one Idempotency-Key per order and keep it over retries, or look the order up before creating it again.
 WITH booked AS (
     SELECT order_ref, document_id, effect_id, at_ns,

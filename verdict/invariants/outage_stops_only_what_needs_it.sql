@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: major
 -- step:     7
+-- cause:    One pool of workers, one queue or one transaction serves all systems, and the one that is down fills it.
 -- remedy:   Give each system its own queue, workers and timeouts, so that waiting for one never uses up what the others need.
 -- Judged where an outage of one system alone lasts two seconds or longer and three things or more became due in it, one second before
 -- its end at the latest: orders to be created or booked, availability to be listed.

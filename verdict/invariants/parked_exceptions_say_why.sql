@@ -3,6 +3,7 @@
 -- class:    traceability
 -- severity: major
 -- step:     61
+-- cause:    The exception list is a log of stack traces, or the reason of the first attempt was overwritten.
 -- remedy:   Answer exceptions_url with the channel's order reference, the system's name and its own words, so that somebody can act on it.
 SELECT p.order_ref || ' ' || coalesce(p.system, '')                                       AS subject,
        bool_and(o.order_ref IS NOT NULL AND trim(coalesce(p.system, '')) <> '' AND trim(coalesce(p.reason, '')) <> '') AS holds,

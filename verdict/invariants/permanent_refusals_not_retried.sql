@@ -3,6 +3,7 @@
 -- class:    retry
 -- severity: major
 -- step:     101
+-- cause:    Every status above 399 is treated alike, so that a 422 is repeated like a 503.
 -- remedy:   Tell refusals for good (most 4xx) from those that pass (408, 425, 429, 5xx, lost replies); park the first, retry only the second.
 WITH asked AS (
     SELECT *, min(CASE WHEN permanent AND outcome = 'refused' THEN replied_ns END)

@@ -3,6 +3,7 @@
 -- class:    retry
 -- severity: critical
 -- step:     33
+-- cause:    A consumer that must not skip retries the same message for ever.
 -- remedy:   Park what is refused for good and go on with the next; never try one order again in front of the others.
 -- Judged by what waited: three orders or more that had not been asked about for the five seconds between the refusal and the next
 -- call about another order. The cost is said in order-minutes.

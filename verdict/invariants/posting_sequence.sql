@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     58
+-- cause:    Events of two systems overtake each other and the next step does not look whether the one before is done.
 -- remedy:   Let each step wait for the event that allows it; never act on the expectation that it will come.
 WITH rules (step, needs, by_ref) AS (
     VALUES ('fulfilment_requested', 'sales_order_posted', false),

@@ -3,6 +3,7 @@
 -- class:    timeliness
 -- severity: major
 -- step:     95
+-- cause:    A price is published when it is set and not when it holds, or a refused batch is not split and repeated.
 -- remedy:   Hold a price back until its valid_from, then publish its exact amount, currency and version to every channel.
 WITH clock AS (
     SELECT max(at_ns) AS end_ns FROM effects

@@ -3,6 +3,7 @@
 -- class:    idempotency
 -- severity: critical
 -- step:     59
+-- cause:    Events are told apart by their id alone, or the id is stored only after the work is done.
 -- remedy:   Keep the ids of events in durable storage, and make each step's key and look-up from the order, shipment or return, for an event may also come under a new id.
 WITH consequences (topic, consequence) AS ( -- what may follow from an event once; all but the first two carry its own reference
     VALUES ('order.placed', 'oms_order_created'), ('order.placed', 'sales_order_received'),

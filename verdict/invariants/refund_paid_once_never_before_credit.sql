@@ -3,6 +3,7 @@
 -- class:    idempotency
 -- severity: critical
 -- step:     82
+-- cause:    The refund is repeated after a lost reply, or paid at receipt, before the credit memo is posted.
 -- remedy:   Wait for credit_memo.posted, refund its amount under one Idempotency-Key per return, and look the refund up before paying again.
 WITH credits AS (
     SELECT ref, any_value(order_ref) AS order_ref, sum(amount) AS amount, min(at_ns) AS at_ns, min(currency) AS currency,

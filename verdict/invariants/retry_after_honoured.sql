@@ -3,6 +3,7 @@
 -- class:    retry
 -- severity: major
 -- step:     102
+-- cause:    The client has its own ladder of waits and does not read Retry-After, or reads it in one worker of several.
 -- remedy:   Keep one gate per bucket for all workers; on 429 or 503 close it until Retry-After has passed, then let calls through one by one.
 -- Calls that were in flight when the refusal came are exempt: those that arrive within 250 ms of it (a caller with many
 -- calls under way has sent them before it could read the refusal). The refused request itself, word for word, is never in

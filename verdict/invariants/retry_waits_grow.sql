@@ -3,6 +3,7 @@
 -- class:    retry
 -- severity: major
 -- step:     106
+-- cause:    A fixed wait between attempts, or a count that starts anew with each failure.
 -- remedy:   Double the wait with every attempt (exponential backoff) up to a cap, or leave a failing system alone and ask it with one call at a time.
 -- Judged only where ten requests or more were tried five times or more; waits that the system itself asked for do not count. Whoever
 -- waits 2 s or longer by then hammers nobody, whatever the curve.

@@ -3,6 +3,7 @@
 -- class:    retry
 -- severity: minor
 -- step:     107
+-- cause:    Waits are reckoned from the attempt alone, without chance.
 -- remedy:   Draw each wait at random between nothing and its longest (full jitter), or add at least a quarter of it at random.
 -- Judged only where ten requests or more were tried five times or more; waits that the system itself asked for do not count. The
 -- spread is that of the middle 80 % of waits, as a share of their median.

@@ -3,6 +3,7 @@
 -- class:    idempotency
 -- severity: critical
 -- step:     80
+-- cause:    One step of the chain fails and is not tried again, or the whole chain is started twice.
 -- remedy:   Give each step of each return its own durable task and Idempotency-Key; credit the lines of return.received, not those that were announced.
 WITH steps AS (
     SELECT ref,

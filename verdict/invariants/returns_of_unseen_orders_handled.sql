@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: major
 -- step:     81
+-- cause:    The return is looked up in the middleware's own tables, which do not go back far enough.
 -- remedy:   When a return names an order that is not known, read the order from its channel and carry the return through.
 WITH steps AS (
     SELECT ref, count(*) FILTER (WHERE kind = 'credit_memo_received') AS credited, count(*) FILTER (WHERE kind = 'payment_refunded') AS refunded,

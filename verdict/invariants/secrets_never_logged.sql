@@ -3,6 +3,7 @@
 -- class:    security
 -- severity: critical
 -- step:     2
+-- cause:    Whole requests, environments or configurations are logged, at debug level or when something fails.
 -- remedy:   Log ids and outcomes, not headers, environments or bodies of the token endpoint; mask whatever comes from a secret.
 -- The runner looks through the log that it captured, for every secret that it gave out, and never writes one down.
 WITH looked AS (

@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: major
 -- step:     41
+-- cause:    A field is left out of a mapping, or a default stands in for it.
 -- remedy:   Carry priority, ship_by and service_level from the order into every fulfilment request, with their time zone.
 WITH requested AS (
     SELECT order_ref, effect_id, at_ns, json_extract_string(data, ['$.priority', '$.ship_by', '$.service_level']) AS said

@@ -3,6 +3,7 @@
 -- class:    idempotency
 -- severity: critical
 -- step:     52
+-- cause:    One of several followers of a shipment fails, and it is left out or all of them are told again.
 -- remedy:   Give each of the three its own durable task per shipment with its own Idempotency-Key, and retry each until it is done.
 WITH shipments AS (
     SELECT row_number() OVER () AS shipment, order_ref, ref AS shipment_id, effect_id, lines,

@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: major
 -- step:     54
+-- cause:    A short shipment is taken for a whole one: what was not shipped is never cancelled in the other systems.
 -- remedy:   On shipment.confirmed with short lines, cancel those units in OMS, ERP and channel, and void the rest of the payment.
 WITH short AS (
     SELECT order_ref, line_id, sum(quantity)::BIGINT AS quantity, list(DISTINCT effect_id) AS effect_ids

@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     73
+-- cause:    The second part overwrites the first, or each part is taken for the whole order.
 -- remedy:   Follow each allocated part and each shipment on its own, and cancel what no part will bring.
 WITH split AS (
     SELECT order_ref FROM effects WHERE kind = 'shipment_confirmed' GROUP BY order_ref HAVING count(*) > 1

@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: major
 -- step:     97
+-- cause:    A late event is applied although a later one has been seen.
 -- remedy:   Apply events in their order and drop those that are older than what is known; never repeat a step that is done.
 WITH ranks (family, status, rank) AS (
     VALUES ('order', 'placed', 0), ('order', 'created', 0), ('order', 'acknowledged', 1), ('order', 'allocated', 1),

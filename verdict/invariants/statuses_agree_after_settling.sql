@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     98
+-- cause:    One system was not told of the end of an order: a step failed, and the others went on.
 -- remedy:   Carry every outcome to every system, retried until done; reconcile by polling for the orders that stand still.
 WITH stories (story, place, status) AS ( -- the table in docs/flows.md
     VALUES ('waiting', 'channel', 'placed'), ('waiting', 'channel', 'acknowledged'),

@@ -3,6 +3,7 @@
 -- class:    idempotency
 -- severity: major
 -- step:     91
+-- cause:    A change of the warehouse is booked again when its event comes twice, or lost when it does not come.
 -- remedy:   Use the change id as the adjustment's reference and Idempotency-Key; a change seen twice is booked once.
 WITH adjustments AS (
     SELECT ref, count(*) AS times, sum(quantity)::BIGINT AS quantity, list(effect_id ORDER BY at_ns) AS effect_ids

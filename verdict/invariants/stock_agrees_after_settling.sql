@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     93
+-- cause:    Missed events are never made good by polling, or the last availability is computed and never published.
 -- remedy:   Forward every stock change as an absolute quantity with its version, publish the latest availability, and reconcile by polling for what was missed.
 WITH on_hand AS (
     SELECT sku,

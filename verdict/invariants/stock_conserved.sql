@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     90
+-- cause:    A movement is applied twice or not at all, or a difference is forwarded where the new quantity was meant.
 -- remedy:   This is the estate's own bookkeeping: report it with the run's folder; no middleware can break it.
 -- What a system shows at the end counts only where the run has settled: else it may have been read before the last movement.
 WITH moves AS (

@@ -3,6 +3,7 @@
 -- class:    traceability
 -- severity: critical
 -- step:     3
+-- cause:    Only the status is looked at, and the body that says otherwise is not.
 -- remedy:   Read the document of every answer: an error under a 200 is a failure, and what cannot be read must be looked up or asked again.
 WITH doubtful AS (
     SELECT call_id, system, operation, subject, path, order_ref, at_ns, status, error, coalesce(committed, false) AS committed

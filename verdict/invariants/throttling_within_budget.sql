@@ -3,6 +3,7 @@
 -- class:    retry
 -- severity: minor
 -- step:     110
+-- cause:    Calls are not paced to the limit that the headers tell: each worker only reacts once it is refused.
 -- remedy:   Learn the pace from the refusals: after a 429 send fewer calls at a time, and gather changes into bulk calls.
 -- Judged from 20 refusals on.
 SELECT system                                                                             AS subject,

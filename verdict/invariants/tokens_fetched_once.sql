@@ -3,6 +3,7 @@
 -- class:    retry
 -- severity: minor
 -- step:     109
+-- cause:    Every worker sees that the token has expired and fetches one of its own.
 -- remedy:   Keep one token per system, let one caller fetch the next while the others wait for it, and do not fetch one for every call.
 -- Four, for several processes may each have a token of their own.
 WITH grants AS (

@@ -3,6 +3,7 @@
 -- class:    traceability
 -- severity: minor
 -- step:     111
+-- cause:    The trace ends at the queue: work that starts from storage begins without it.
 -- remedy:   Send traceparent (W3C Trace Context) with every call about an order, also from retries, timers and after a restart.
 -- A middleware that never sends a trace id is not examined.
 SELECT order_ref                                                                          AS subject,

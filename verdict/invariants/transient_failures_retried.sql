@@ -3,6 +3,7 @@
 -- class:    retry
 -- severity: critical
 -- step:     4
+-- cause:    A timeout or a 5xx is logged and left, or only some calls go through the client that retries.
 -- remedy:   Store each step before its first attempt and try it again after lost replies, 5xx, 408, 425 and 429 until it succeeds; park what you give up on.
 -- A step that the system did carry out although its reply was lost needs no second attempt, and asking whether an order can still
 -- be stopped needs none once it has left.

@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     60
+-- cause:    The refusal of the OMS is logged and nothing else; the channel and the payment never hear of it.
 -- remedy:   On order.unfillable cancel the sales order if there is one, void the payment and cancel at the channel, each retried until done.
 WITH ends AS (
     SELECT order_ref,
