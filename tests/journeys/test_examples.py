@@ -62,11 +62,11 @@ def test_a_short_black_friday_passes(example: Path) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, indirect=True)
 def test_an_example_is_as_short_as_the_readme_says(example: Path) -> None:
-    (source,) = example.glob("middleware.*")
+    (source,) = example.glob("[mM]iddleware.*")
     lines = [line.strip() for line in source.read_text("utf-8").splitlines()]
-    code = [line for line in lines if line and not line.startswith(("#", "//"))]
+    code = [line for line in lines if line and not line.startswith(("#", "//", "/**"))]
     said = re.findall(
-        r"\[(Python|Node)\]\(examples/(\w+)\) \((\d+) lines\)", (ROOT / "README.md").read_text("utf-8")
+        r"\[(Python|Node|Java)\]\(examples/(\w+)\) \((\d+) lines\)", (ROOT / "README.md").read_text("utf-8")
     )
     assert (example.name, f"{len(code)}") in {(name, lines) for _, name, lines in said}
 
