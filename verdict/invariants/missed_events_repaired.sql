@@ -13,7 +13,7 @@ WITH consequences (topic, flow, consequence, by_ref) AS (
     SELECT effect_id, any_value(topic) AS topic, any_value(order_ref) AS order_ref, list(delivery_id ORDER BY at_ns, delivery_id) AS delivery_ids
     FROM   deliveries
     WHERE  forgery IS NULL AND effect_id IS NOT NULL AND topic IN (SELECT topic FROM consequences)
-      AND  (error IN ('dropped', 'unsubscribed') OR acknowledged)
+      AND  effect_id IN (SELECT effect_id FROM deliveries WHERE error IN ('dropped', 'unsubscribed'))
     GROUP  BY effect_id HAVING NOT bool_or(acknowledged)
 ), due AS (
     SELECT DISTINCT m.effect_id, m.topic, m.order_ref, m.delivery_ids, c.consequence, CASE WHEN c.by_ref THEN e.ref END AS ref

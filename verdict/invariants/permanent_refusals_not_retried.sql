@@ -7,9 +7,8 @@
 -- remedy:   Tell refusals for good (most 4xx) from those that pass (408, 425, 429, 5xx, lost replies); park the first, retry only the second.
 WITH asked AS (
     SELECT *, min(CASE WHEN permanent AND outcome = 'refused' THEN replied_ns END)
-                OVER (PARTITION BY system, client, operation, subject, path, request_body) AS refused_ns
-    FROM   sut_calls
-    WHERE  changes AND refused_by IS DISTINCT FROM 'auth'
+                OVER (PARTITION BY intent) AS refused_ns
+    FROM   troubled_calls WHERE refused_by IS DISTINCT FROM 'auth'
 )
 SELECT concat_ws(' ', system, operation, subject)                                         AS subject,
        count(*) FILTER (WHERE at_ns > refused_ns) = 0                                     AS holds,
@@ -20,4 +19,4 @@ SELECT concat_ws(' ', system, operation, subject)                               
        any_value(order_ref)                                                               AS order_ref
 FROM   asked
 WHERE  refused_ns IS NOT NULL
-GROUP  BY system, client, operation, subject, path, request_body
+GROUP  BY intent, system, operation, subject
