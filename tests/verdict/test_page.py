@@ -18,7 +18,7 @@ from peakproof.verdict.judge import judge_history
 from peakproof.verdict.render import html
 from peakproof.verdict.render.chart import drawn, numbers
 from peakproof.verdict.render.exhibits import Exhibits, exhibits_of
-from peakproof.verdict.render.forensics import manners_of
+from peakproof.verdict.render.manners import manners_of
 from peakproof.verdict.render.masking import MASK, masked
 from peakproof.verdict.render.sentences import explanation
 from peakproof.verdict.render.sequence import Step, Story

@@ -8,7 +8,7 @@ from ...history.reader import History
 from ...history.records import HISTORY_VERSION
 from ..result import Verdict
 from .chart import Chart, Tick, drawn, numbers, seconds, time_ticks
-from .forensics import Manners, manners_of
+from .manners import Manners, manners_of
 from .sequence import Story, stories_of
 from .series import Band, bands_of, clock_of, plots_of
 

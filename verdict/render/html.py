@@ -12,7 +12,7 @@ from ... import __version__
 from ..result import ObjectiveResult, Outcome, Verdict
 from .exhibits import Exhibits
 from .figures import NOT_SAID, FigureRow, channels_of, figure_rows, percentiles_of, three_digits
-from .forensics import Manners
+from .manners import Manners
 from .script import scripts, style
 from .sentences import explanation
 from .wording import BANNERS, MARKS, commands, counted, evidence_lines, printable
