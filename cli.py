@@ -34,7 +34,7 @@ from .scenarios.errors import RunError, SutFailed, UsageError, unknown
 if TYPE_CHECKING:
     from .scenarios.config import SutConfig
     from .scenarios.control.client import Remote
-    from .scenarios.runner import Progress
+    from .scenarios.runner import Progress, Runner
     from .scenarios.scenario import Scenario
     from .scenarios.sut_choice import SutChoice
     from .verdict.result import Verdict
@@ -332,16 +332,24 @@ def run(
     _say(f"scenario {wanted.name}, {wanted.duration_s:g} s of workload, seed {chosen_seed}")
     if left_out:
         _say(f"left out, for these flows never meet them: {', '.join(left_out)}")
+    make = functools.partial(
+        Runner,
+        wanted,
+        choice.sut,
+        seed=chosen_seed,
+        out=out,
+        origin=choice.origin,
+        on_live=_say_live if watch else None,
+    )
+    _run_and_judge(make, out, sql, objectives or [], as_json)
+
+
+def _run_and_judge(
+    make: "Callable[..., Runner]", out: Path, sql: list[Path], objectives: list[str], as_json: bool
+) -> NoReturn:
+    """Run, judge, show, and exit; ``make`` makes the runner of what is to see its progress."""
     with _Shown() as shown:
-        runner = Runner(
-            wanted,
-            choice.sut,
-            seed=chosen_seed,
-            out=out,
-            on_progress=shown,
-            origin=choice.origin,
-            on_live=_say_live if watch else None,
-        )
+        runner = make(on_progress=shown)
         try:
             folder = runner.run()
         except RunError as error:
@@ -355,7 +363,7 @@ def run(
     if runner.death is not None:
         _say(f"{runner.death.message}, so the run ends here")
     _say("judging")
-    verdict = judge_run(folder, invariants=sql, objectives=objectives or [])
+    verdict = judge_run(folder, invariants=sql, objectives=objectives)
     _show(verdict, folder, as_json)
     _to_pull_request(folder)
     for complaint in runner.complaints:
@@ -459,6 +467,64 @@ def _echo_why_not(folder: Path) -> None:
     from .verdict.render import json as as_document
 
     typer.echo(as_document.render(judge_run(folder)))
+
+
+@app.command()
+@guarded
+def load(
+    profile: Annotated[
+        str,
+        typer.Argument(metavar="PROFILE", help="See: peakproof list profiles; or the path of a .toml file."),
+    ],
+    peak: Annotated[
+        str, typer.Option("--peak", metavar="RATE", help="Orders at the profile's peak: 600/min, 10/s.")
+    ] = "300/min",
+    duration: Annotated[
+        str, typer.Option("--duration", metavar="TIME", help="The profile's time is compressed into 90s, 3m.")
+    ] = "60s",
+    scenario: Annotated[
+        str | None,
+        typer.Option(
+            "--scenario",
+            help="Whose estate and faults: a name of the library or a .yaml file; no faults unless said.",
+            show_default=False,
+        ),
+    ] = None,
+    objectives: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--objective", metavar="TEXT", help="A threshold on a key figure; repeatable.", show_default=False
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    middleware: MiddlewareOption = None,
+    seed: SeedOption = 1,
+    overrides: SetOption = None,
+    ui: Annotated[
+        int | None,
+        typer.Option("--ui", metavar="PORT", help="Serve Locust's web page there.", show_default=False),
+    ] = None,
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Put a load profile on a middleware with open arrivals, judge what happened, and say how fast it was."""
+    from .scenarios.control.wish import seconds
+    from .scenarios.load import LoadRunner, loaded, peak_of
+
+    _check_out(out)
+    wanted = loaded(profile, peak_of(peak), seconds("--duration", duration) or 0.0, scenario)
+    wanted = wanted.with_overrides(_overrides(overrides or []))
+    choice = _sut(config, middleware, wanted)
+    wanted, _ = wanted.fit_for(choice.sut)
+    sql = _judged_by(None, [*wanted.objectives, *(objectives or [])])
+    orders = len(wanted.plan(seed).orders)
+    _say(f"profile {profile}: {orders:,} orders in {wanted.duration_s:g} s, {peak} at the peak, seed {seed}")
+    if ui is not None:
+        _say(f"Locust's page: http://127.0.0.1:{ui}")
+    make = functools.partial(
+        LoadRunner, wanted, choice.sut, seed=seed, out=out, origin=choice.origin, ui_port=ui
+    )
+    _run_and_judge(make, out, sql, objectives or [], as_json)
 
 
 @app.command("try")

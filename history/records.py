@@ -174,10 +174,12 @@ class WorkloadItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     at_ns: int
     kind: str
     """``order``, ``cancellation_request``, ``return_request``, ``receipt``, ``count``, ``damage``, ``price_change``,
-    ``replay`` (the SUT was asked to try a parked order again), ``phase``, ``sut``, ``sut_log`` (the runner has looked through
-    the SUT's log for secrets), ``sut_leak`` (and where it found one)."""
+    ``price_look``, ``stock_poll``, ``replay`` (the SUT was asked to try a parked order again), ``phase``, ``sut``,
+    ``sut_log`` (the runner has looked through the SUT's log for secrets), ``sut_leak`` (and where it found one)."""
     due_ns: int | None = None
     """When it was meant to happen."""
+    replied_ns: int | None = None
+    """When the shopper had the channel's answer, or had waited long enough for one."""
     channel: str | None = None
     order_ref: str | None = None
     sku: str | None = None

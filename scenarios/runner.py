@@ -142,7 +142,7 @@ class Runner:
             await estate.start()
             self._call_stand_ins(estate)
             sut = await self._start_sut(estate)
-            shop = Shop(estate, self._todo(plan), self._writer, self._clock)
+            shop = self._shop(estate, self._todo(plan))
             gates = self._gates(estate, sut)
             schedule = Schedule(self.scenario.injections(), gates, estate.mark, self.seed)
             settling = Settling(self.scenario.settle, estate, self._writer, shop, self._clock)
@@ -153,6 +153,7 @@ class Runner:
             progress = asyncio.create_task(self._report(estate, shop, schedule))
             timing = asyncio.create_task(self._keep_time(schedule))
             try:
+                await shop.prepare()
                 await self._work(estate, sut, shop, schedule, settling)
                 await self._settle(sut, settling)
                 await self._replay(sut, settling)
@@ -182,6 +183,10 @@ class Runner:
     def _todo(self, plan: Plan) -> Plan:
         """What of the plan shoppers and the back office carry out."""
         return plan
+
+    def _shop(self, estate: Estate, plan: Plan) -> Shop:
+        """Who carries it out."""
+        return Shop(estate, plan, self._writer, self._clock)
 
     async def _start_sut(self, estate: Estate) -> Sut | Nobody:
         """RunError where it does not start, or the user does not want to wait for it."""

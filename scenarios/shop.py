@@ -111,6 +111,9 @@ class Shop:
         """Acts under way, and wishes whose moment has not come."""
         return len(self._acts)
 
+    async def prepare(self) -> None:
+        """Whatever has to be there before the workload begins."""
+
     async def work(self) -> None:
         """Start every act at its time; returns when the last has been started."""
         self._session = aiohttp.ClientSession(
@@ -168,7 +171,7 @@ class Shop:
                 return
             at_ns = self._clock()
             status, answer = await self._post(order.channel, "/v1/checkouts", wanted.checkout())
-            self._note("order", due_ns, at_ns, order.channel, order.order_ref, status)
+            self._note("order", due_ns, at_ns, order.channel, order.order_ref, status, self._clock())
             if status == 201:
                 self.placed += 1
                 return
@@ -184,7 +187,7 @@ class Shop:
         at_ns = self._clock()
         path = f"/v1/orders/{wish.order_ref}/cancellation-requests"
         status, _ = await self._post(wish.channel, path, {"reason": wish.reason})
-        self._note("cancellation_request", due_ns, at_ns, wish.channel, wish.order_ref, status)
+        self._note("cancellation_request", due_ns, at_ns, wish.channel, wish.order_ref, status, self._clock())
 
     async def _ask_to_return(self, wish: RequestReturn, due_ns: int) -> None:
         if wish.moment != "clock":
@@ -198,7 +201,7 @@ class Shop:
             "reason": wish.reason,
         }
         status, _ = await self._post(wish.channel, "/v1/returns", body)
-        self._note("return_request", due_ns, at_ns, wish.channel, wish.order_ref, status)
+        self._note("return_request", due_ns, at_ns, wish.channel, wish.order_ref, status, self._clock())
 
     async def _after_checkout(self, order_ref: str, due_ns: int) -> int:
         """Nobody cancels or returns what has not been confirmed to them yet; returns when the wish is due then."""
@@ -273,6 +276,7 @@ class Shop:
         channel: str | None = None,
         order_ref: str | None = None,
         status: int | None = None,
+        replied_ns: int | None = None,
         sku: str | None = None,
     ) -> None:
         self._writer.workload(
@@ -280,6 +284,7 @@ class Shop:
                 at_ns=at_ns,
                 kind=kind,
                 due_ns=due_ns,
+                replied_ns=replied_ns,
                 channel=channel,
                 order_ref=order_ref,
                 sku=sku,

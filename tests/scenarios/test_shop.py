@@ -237,6 +237,7 @@ async def test_a_shopper_checks_out_with_the_key_of_the_channel() -> None:
                 at_ns=NOON_NS,
                 kind="order",
                 due_ns=NOON_NS,
+                replied_ns=NOON_NS,
                 channel="web",
                 order_ref="web-000001",
                 sku=None,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from peakproof.history.records import FaultMark
+from peakproof.history.records import FaultMark, WorkloadItem
 from peakproof.verdict.errors import HeaderError, ObjectiveError
 from peakproof.verdict.kpi import HOME, Kpi, catalogue
 from peakproof.verdict.objective import Objective
@@ -305,3 +305,22 @@ def test_refunds_before_credit_counts_those_without_one_too() -> None:
 def test_orders_without_reservation_are_those_that_cannot_be_filled() -> None:
     rows = [accepted("A"), unfillable("A"), accepted("B")]
     assert measured("orders_without_reservation", rows)["orders_without_reservation"].value == 0.5
+
+
+def act(kind: str, due_s: int, sent_s: int, replied_s: int | None) -> WorkloadItem:
+    """What a shopper meant to do, did, and had an answer to, in seconds of the run."""
+    due_ns, sent_ns, replied_ns = (None if one is None else one * 10**9 for one in (due_s, sent_s, replied_s))
+    return WorkloadItem(at_ns=sent_ns or 0, kind=kind, due_ns=due_ns, replied_ns=replied_ns, channel="web")
+
+
+def test_checkout_latency_counts_from_the_intended_start_and_only_checkouts() -> None:
+    rows = [act("order", 1, 3, 4), act("price_look", 1, 1, 9), act("order", 1, 1, None)]
+    figure = measured("checkout_latency", rows)["checkout_latency_p50"]
+    assert (figure.value, figure.count, dict(figure.by_channel)) == (3, 1, {"web": (3, 1)})
+
+
+def test_generator_lateness_is_how_late_shoppers_are_and_not_the_back_office() -> None:
+    rows = [act("order", 1, 3, 4), act("price_look", 1, 1, 9), act("receipt", 1, 60, None)]
+    figures = measured("generator_lateness", rows)
+    assert (figures["generator_lateness_p50"].value, figures["generator_lateness_p50"].count) == (1, 2)
+    assert figures["generator_lateness_p99"].value is None, "two are too few to say it"

@@ -1,0 +1,103 @@
+"""What goes between a run and its load generator: one JSON document a line, both ways. Nothing here knows Locust."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+import msgspec
+
+from ..plan import PlaceOrder, Plan, RequestCancellation, RequestReturn
+from ..profile import Profile
+
+Wanted = PlaceOrder | RequestCancellation | RequestReturn
+KINDS: dict[str, type[Wanted]] = {
+    "order": PlaceOrder,
+    "cancellation_request": RequestCancellation,
+    "return_request": RequestReturn,
+}
+"""What shoppers do, by the name that the history has for it."""
+
+
+class Act(msgspec.Struct, frozen=True):
+    """One thing that one shopper does."""
+
+    number: int
+    """Its place in the plan: by this the run says that an act's moment has come."""
+    kind: str
+    item: msgspec.Raw
+
+    @property
+    def wanted(self) -> Wanted:
+        return msgspec.json.decode(self.item, type=KINDS[self.kind])
+
+
+class Door(msgspec.Struct, frozen=True):
+    """Where shoppers find a channel, and with what."""
+
+    url: str
+    api_key: str
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """The first line that a generator reads; it holds secrets."""
+
+    folder: str
+    """The run's, where the generator writes a history of its own."""
+    seed: int
+    duration_s: float
+    channels: dict[str, Door]
+    acts: list[Act]
+    shape: list[tuple[float, float]]
+    """Seconds of the run, and how many shoppers look at prices then; straight lines between."""
+    skus: list[str]
+    """What they look at."""
+    ui_port: int | None = None
+    """Where Locust's web page is served, if it is."""
+
+
+class Cue(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Every later line to the generator."""
+
+    what: Literal["go", "now", "give_up", "stop"]
+    """Begin · this act's moment has come · begin nothing more · end."""
+    at_ns: int = 0
+    """``go``: when the workload begins, on the run's clock."""
+    number: int = 0
+
+
+class Status(msgspec.Struct, frozen=True):
+    """What a generator says of itself a few times a second, for the first time when it is ready."""
+
+    placed: int = 0
+    sent: int = 0
+    """Orders that somebody has set out to place."""
+    under_way: int = 0
+    """Acts that have begun and not ended."""
+    last_act_ns: int = 0
+    error: str | None = None
+    """A failure of the generator's own."""
+
+
+def acts_of(plan: Plan) -> list[Act]:
+    """What shoppers do in a plan; the back office is not the generator's business."""
+    names = {of: name for name, of in KINDS.items()}
+    return [
+        Act(number, names[type(item)], msgspec.Raw(msgspec.json.encode(item)))  # type: ignore[index]  # only these
+        for number, item in enumerate(plan.items)
+        if type(item) in names
+    ]
+
+
+def shape_of(profile: Profile, duration_s: float, at_peak: float) -> list[tuple[float, float]]:
+    """The profile's curve in the run's seconds, ``at_peak`` where it is highest."""
+    return [
+        (at_s * duration_s / profile.span_s, rate / profile.peak * at_peak) for at_s, rate in profile.points
+    ]
+
+
+def height(shape: Sequence[tuple[float, float]], at_s: float) -> float:
+    """The curve's height at a second of the run; where it jumps, what it jumps to."""
+    for (start_s, first), (stop_s, last) in pairwise(shape):
+        if at_s < stop_s:
+            return first + (last - first) * (at_s - start_s) / (stop_s - start_s)
+    return shape[-1][1]

@@ -1,0 +1,235 @@
+"""A scenario under load: the same run, with a load generator in a process of its own in place of a few shoppers."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from ..history.clock import Clock
+from ..history.records import Effect
+from ..history.writer import HistoryWriter
+from ..loadtests.generator.job import Cue, Door, Job, Status, acts_of, shape_of
+from ..loadtests.plan import PlaceOrder, Plan, RequestCancellation, RequestReturn
+from ..loadtests.profile import Profile
+from ..simulators.estate import Estate
+from .config import SutConfig
+from .errors import RunError, UsageError
+from .runner import Progress, Runner
+from .scenario import Scenario
+from .shop import MOMENTS, Shop
+
+LOOKS_PER_ORDER = 1.0
+"""So many prices are looked at for each order; shoppers' doors have no throttle, but each look costs the estate a call."""
+READY_S = 30.0
+"""Locust takes a second or two to start; on a busy machine longer."""
+STOP_S = 10.0
+LOG = "load.log"
+SHOPPERS = (PlaceOrder, RequestCancellation, RequestReturn)
+PER_MIN = {"s": 60.0, "min": 1.0, "h": 1 / 60}
+
+
+def peak_of(text: str) -> float:
+    """Orders a minute, of e.g. ``600/min``, ``10/s`` or ``36000/h``. UsageError."""
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*/\s*(s|min|h)\s*", text)
+    if match is None or float(match[1]) == 0:
+        raise UsageError(f"--peak {text!r}: must be a rate above 0 like 600/min, 10/s or 36000/h")
+    return float(match[1]) * PER_MIN[match[2]]
+
+
+def loaded(profile: str, peak_per_min: float, duration_s: float, scenario: str | None = None) -> Scenario:
+    """The scenario of a load run: a profile on the plain estate, or on the estate and with the faults of a scenario.
+
+    Raises ProfileError and ScenarioError.
+    """
+    Profile.named(profile)
+    base = Scenario.load(scenario) if scenario is not None else Scenario(name="plain")
+    named = re.sub(r"[^a-z0-9]+", "-", Path(profile).stem.lower()).strip("-")
+    return base.with_overrides(
+        {
+            "name": f"load-{named}" if scenario is None else f"load-{named}-{base.name}",
+            "duration_s": duration_s,
+            "workload.profile": profile,
+            "workload.peak_per_min": peak_per_min,
+            "workload.orders": None,
+            "workload.volume": 1.0,
+            "settle.quiet_s": max(base.settle.quiet_s, 3.0),
+            "settle.max_s": max(base.settle.max_s, 60.0, duration_s),
+        },
+        source="load",
+    )
+
+
+class CrowdedShop(Shop):
+    """A shop whose shoppers are a load generator's; the back office stays at its own desk.
+
+    What has a time of its own is begun by the generator's clock. What waits for its moment (the warehouse begins to
+    pick, the parcel has left) it is told when an effect of the estate says so.
+    """
+
+    def __init__(
+        self,
+        estate: Estate,
+        plan: Plan,
+        writer: HistoryWriter,
+        clock: Clock,
+        *,
+        scenario: Scenario,
+        folder: Path,
+        ui_port: int | None,
+    ) -> None:
+        super().__init__(estate, plan, writer, clock)
+        self._scenario = scenario
+        self._folder = folder
+        self._ui_port = ui_port
+        self._process: asyncio.subprocess.Process | None = None
+        self._hearing: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        self._status = Status()
+        self._stopping = False
+        self._awaited: dict[tuple[str, str], list[int]] = {}
+        for number, item in enumerate(plan.items):
+            if isinstance(item, RequestCancellation | RequestReturn) and item.moment != "clock":
+                self._awaited.setdefault((item.moment, item.order_ref), []).append(number)
+
+    @property
+    def under_way(self) -> int:
+        return self._status.under_way
+
+    @property
+    def waiting(self) -> int:
+        return self.under_way + sum(map(len, self._awaited.values()))
+
+    async def prepare(self) -> None:
+        """Start the generator and wait until it has read what it has to do. RunError where it does not come up."""
+        with (self._folder / LOG).open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "peakproof.loadtests.generator",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                start_new_session=True,  # Ctrl-C is for the run, which tells the generator what to do then
+            )
+        self._hearing = asyncio.create_task(self._hear(self._process))
+        self._tell(self._job())
+        ready = asyncio.create_task(self._ready.wait())
+        await asyncio.wait((ready, self._hearing), timeout=READY_S, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if not self._ready.is_set():
+            raise RunError(
+                f"the load generator did not start; what it wrote is in {self._folder / LOG}", self._folder
+            )
+
+    async def work(self) -> None:
+        """Let the generator begin, and sit at the desk until the last thing of the plan was due."""
+        loop = asyncio.get_running_loop()
+        start_s, start_ns = loop.time(), self._clock()
+        self._tell(Cue("go", at_ns=start_ns))
+        for item in self._plan.items:
+            wait_s = start_s + item.at_s - loop.time()
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
+            if not isinstance(item, SHOPPERS):
+                self._at_the_desk(item, start_ns + round(item.at_s * 1e9))
+
+    def give_up_waiting(self) -> None:
+        self._awaited.clear()
+        self._tell(Cue("give_up"))
+
+    async def close(self) -> None:
+        """Stop the generator, and hear its last word."""
+        if self._process is None or self._hearing is None:
+            return
+        self._stopping = True
+        self._tell(Cue("stop"))
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            await asyncio.wait_for(self._process.wait(), STOP_S)
+        except TimeoutError:
+            self._process.kill()
+            self.errors.append(f"the load generator did not stop within {STOP_S:g} s")
+        await asyncio.wait((self._hearing,), timeout=STOP_S)
+        self._hearing.cancel()
+
+    def _see(self, effect: Effect) -> None:
+        moment = MOMENTS.get(effect.kind)
+        if moment is None or effect.order_ref is None or (moment == "shipped" and effect.status != "shipped"):
+            return
+        for number in self._awaited.pop((moment, effect.order_ref), ()):
+            self._tell(Cue("now", number=number))
+
+    def _job(self) -> Job:
+        profile = Profile.named(self._scenario.workload.profile)
+        peak_per_s = (self._scenario.workload.peak_per_min or 0.0) / 60
+        duration_s = self._scenario.duration_s
+        return Job(
+            folder=str(self._folder),
+            seed=self._plan.seed,
+            duration_s=duration_s,
+            channels={
+                name: Door(system.url, system.shopper.api_key)
+                for name, system in self._estate.systems.items()
+                if system.kind == "marketplace"
+            },
+            acts=acts_of(self._plan),
+            shape=shape_of(profile, duration_s, peak_per_s * LOOKS_PER_ORDER),
+            skus=sorted(self._plan.prices),
+            ui_port=self._ui_port,
+        )
+
+    def _tell(self, message: msgspec.Struct) -> None:
+        """Whoever no longer listens has ended; `_hear` says so."""
+        if self._process is not None and self._process.stdin is not None:
+            with suppress(OSError, RuntimeError):
+                self._process.stdin.write(msgspec.json.encode(message) + b"\n")
+
+    async def _hear(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None, "it was started with a pipe"
+        async for line in process.stdout:
+            self._status = status = msgspec.json.decode(line, type=Status)
+            self.placed = status.placed
+            self.unsent = self.total - status.sent
+            self.last_act_ns = max(self.last_act_ns, status.last_act_ns)
+            if status.error is not None and status.error not in self.errors:
+                self.errors.append(status.error)
+            self._ready.set()
+        code = await process.wait()
+        if code or not self._stopping:
+            self.errors.append(f"the load generator ended with exit code {code}; see {LOG}")
+
+
+class LoadRunner(Runner):
+    """Runs a scenario with a load generator; all else is a run like any other."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        sut: SutConfig | None,
+        *,
+        seed: int,
+        out: Path = Path("runs"),
+        on_progress: Callable[[Progress], None] | None = None,
+        origin: Mapping[str, str | None] | None = None,
+        ui_port: int | None = None,
+    ) -> None:
+        super().__init__(scenario, sut, seed=seed, out=out, on_progress=on_progress, origin=origin)
+        self._ui_port = ui_port
+
+    def _shop(self, estate: Estate, plan: Plan) -> Shop:
+        return CrowdedShop(
+            estate,
+            plan,
+            self._writer,
+            self._clock,
+            scenario=self.scenario,
+            folder=self.folder,
+            ui_port=self._ui_port,
+        )
