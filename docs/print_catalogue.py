@@ -17,7 +17,7 @@ def kpis_page() -> Iterator[str]:
         "# Key figures",
         "",
         "What a run measures. A figure with too few samples is null, never a guess. Thresholds of your own are objectives:",
-        "`peakproof run --objective 'order_sync_latency_p95 <= 60'`, or `objectives` in a scenario.",
+        "`peakproof run --objective 'order_sync_latency_p95 <= 60'`, or `objectives` in a scenario. An objective whose figure cannot be said counts as missed.",
         "",
         PRINTED,
         "",

@@ -107,12 +107,15 @@ def read_verdict(run_folder: Path) -> Verdict:
 def conclude(
     results: Sequence[InvariantResult], checked: Validity, objectives: Sequence[ObjectiveResult]
 ) -> tuple[Outcome, tuple[str, ...]]:
-    """The one merge rule: any finding fails; then anything that is not known is inconclusive; the rest passes."""
+    """The one merge rule: any finding fails; then anything that is not known is inconclusive; the rest passes.
+
+    An objective is a wish of the user's own: a figure that cannot be said has not met it.
+    """
     broken = [f"{r.id}: {r.findings_count} of {r.examined}" for r in results if r.status == "violated"]
     missed = [
-        f"objective missed: {o.objective}, but it was {o.value:g}"
+        f"objective missed: {o.objective}, but {'there were too few samples' if o.value is None else f'it was {o.value:g}'}"
         for o in objectives
-        if o.met is False and o.value is not None
+        if not o.met
     ]
     doubts = list(checked.reasons)
     doubts += [f"{r.id} could not be examined: {r.reason}" for r in results if r.status == "unknown"]
@@ -121,7 +124,6 @@ def conclude(
         for r in results
         if r.status == "indeterminate"
     ]
-    doubts += [f"objective {o.objective}: too few samples" for o in objectives if o.met is None]
     if all(r.status == "not exercised" for r in results if r.id != wire.ID):
         doubts.append("no invariant had anything to examine")
     if broken or missed:

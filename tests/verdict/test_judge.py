@@ -137,11 +137,14 @@ def test_findings_about_different_orders_are_each_primary() -> None:
     ]
 
 
-def test_a_missed_objective_fails_and_one_without_samples_is_a_doubt() -> None:
+def test_a_missed_objective_fails_and_so_does_one_without_samples() -> None:
     missed = verdict_of(GOOD, objectives=["order_sync_latency_p50 <= 0.1"])
     assert missed.verdict == "fail"
     unsaid = verdict_of(GOOD, objectives=["order_sync_latency_p99 <= 60"])
-    assert unsaid.verdict == "inconclusive"
+    assert unsaid.verdict == "fail"
+    assert unsaid.reasons[0] == (
+        "objective missed: order_sync_latency_p99 <= 60, but there were too few samples"
+    )
 
 
 def result_of(status: Status) -> InvariantResult:

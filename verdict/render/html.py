@@ -44,7 +44,7 @@ class Goal:
     words: str
     mark: str
     tone: str
-    """``met``, ``missed`` or ``unsaid``."""
+    """``met`` or ``missed``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,7 @@ class Tile:
     @property
     def tone(self) -> str:
         """The worst of its objectives; empty where it has none."""
-        return next(
-            (tone for tone in ("missed", "unsaid", "met") if any(g.tone == tone for g in self.goals)), ""
-        )
+        return next((tone for tone in ("missed", "met") if any(g.tone == tone for g in self.goals)), "")
 
 
 def render(verdict: Verdict, folder: Path, exhibits: Exhibits | None = None) -> str:
@@ -149,9 +147,9 @@ def _is_of(kpi: str, row: FigureRow) -> bool:
 
 
 def _goal(objective: ObjectiveResult) -> Goal:
-    if objective.met is None:
-        return Goal(f"{objective.objective}: too few samples", "?", "unsaid")
-    value = three_digits(objective.value) if objective.value is not None else "?"
+    if objective.value is None:
+        return Goal(f"{objective.objective}: missed, too few samples", "✗", "missed")
+    value = three_digits(objective.value)
     if objective.met:
         return Goal(f"{objective.objective}: {value}", "✓", "met")
     return Goal(f"{objective.objective}: missed, {value}", "✗", "missed")

@@ -32,10 +32,9 @@ def _suite(verdict: Verdict) -> TestSuite:
         suite.add_testcase(_invariant(verdict, result))
     for objective in verdict.objectives:
         case = TestCase(objective.objective, "peakproof.objective")
-        if objective.met is False:
-            case.result = [Failure(f"{objective.kpi} is {objective.value}")]
-        elif objective.met is None:
-            case.result = [Error("too few samples")]
+        if not objective.met:
+            value = "not known: too few samples" if objective.value is None else str(objective.value)
+            case.result = [Failure(f"{objective.kpi} is {value}")]
         suite.add_testcase(case)
     if verdict.run.duration_s is not None:
         suite.time = round(verdict.run.duration_s, 3)  # its cases take no time of their own

@@ -85,7 +85,7 @@ def _objectives(objectives: Sequence[ObjectiveResult]) -> list[str]:
         return []
     lines = ["| objective | value | |", "| --- | ---: | --- |"]
     for one in objectives:
-        said = "? too few samples" if one.met is None else "✓ met" if one.met else "✗ missed"
+        said = "✓ met" if one.met else "✗ too few samples" if one.value is None else "✗ missed"
         value = "" if one.value is None else three_digits(one.value)
         lines.append(f"| {plain(one.objective)} | {value} | {said} |")
     return [*lines, ""]

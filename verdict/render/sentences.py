@@ -13,7 +13,7 @@ def _outcome(verdict: Verdict) -> str:
     examined = [one for one in verdict.invariants if one.status not in ("not exercised", "unknown")]
     orders = counted(verdict.counts.get("orders", 0), "order")
     broken = [one for one in verdict.invariants if one.status == "violated"]
-    missed = [one for one in verdict.objectives if one.met is False]
+    missed = [one for one in verdict.objectives if not one.met]
     if broken:
         concerned = {finding.about for result in broken for finding in result.findings}
         kept_all = all(result.findings_count == len(result.findings) for result in broken)
@@ -54,8 +54,9 @@ def _next(verdict: Verdict) -> str:
         result, finding = verdict.worst[0]
         return printable(f"Start with {finding.subject} ({finding.finding}): {result.remedy}")
     if verdict.verdict == "fail":
-        missed = next(one for one in verdict.objectives if one.met is False)
-        return f"Start with the objective {missed.objective}: it was {missed.value:g}."
+        missed = next(one for one in verdict.objectives if not one.met)
+        value = "it had too few samples" if missed.value is None else f"it was {missed.value:g}"
+        return f"Start with the objective {missed.objective}: {value}."
     if verdict.reasons:
         return printable(f"First put this right: {verdict.reasons[0]}.")
     idle = sum(result.status == "not exercised" for result in verdict.invariants)

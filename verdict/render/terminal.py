@@ -130,7 +130,7 @@ def _figures(verdict: Verdict, *, by_channel: bool) -> Table:
         if NOT_SAID in row.overall:
             table.caption = Text(f"{NOT_SAID} too few samples to say it", justify="left")
     for objective in verdict.objectives:
-        mark: Status = "holds" if objective.met else "indeterminate" if objective.met is None else "violated"
+        mark: Status = "holds" if objective.met else "violated"
         table.add_row(
             Text(f"{MARKS[mark]} {objective.objective}", style=_STATUS_STYLE[mark]),
             three_digits(objective.value) if objective.value is not None else "too few",
