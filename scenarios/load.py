@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from ..chaos.schedule import Schedule
 from ..history.clock import Clock
 from ..history.records import Effect
 from ..history.writer import HistoryWriter
@@ -20,8 +21,11 @@ from ..simulators.estate import Estate
 from .config import SutConfig
 from .errors import RunError, UsageError
 from .runner import Progress, Runner
+from .saturation import Saturation
 from .scenario import Scenario
+from .settling import Settling
 from .shop import MOMENTS, Shop
+from .sut import Nobody, Sut
 
 LOOKS_PER_ORDER = 1.0
 """So many prices are looked at for each order; shoppers' doors have no throttle, but each look costs the estate a call."""
@@ -103,6 +107,11 @@ class CrowdedShop(Shop):
     @property
     def waiting(self) -> int:
         return self.under_way + sum(map(len, self._awaited.values()))
+
+    @property
+    def generator_cpu_s(self) -> float:
+        """Processor seconds that the generator has used."""
+        return self._status.cpu_s
 
     async def prepare(self) -> None:
         """Start the generator and wait until it has read what it has to do. RunError where it does not come up."""
@@ -222,6 +231,23 @@ class LoadRunner(Runner):
     ) -> None:
         super().__init__(scenario, sut, seed=seed, out=out, on_progress=on_progress, origin=origin)
         self._ui_port = ui_port
+        self._saturation = Saturation()
+
+    async def _work(
+        self, estate: Estate, sut: Sut | Nobody, shop: Shop, schedule: Schedule, settling: Settling
+    ) -> None:
+        """The same, while somebody looks who is at the limit."""
+        assert isinstance(shop, CrowdedShop), "`_shop` made it"
+        looking = asyncio.create_task(
+            self._saturation.keep_looking(
+                lambda: shop.generator_cpu_s, lambda: sut.process_id if isinstance(sut, Sut) else None
+            )
+        )
+        try:
+            await super()._work(estate, sut, shop, schedule, settling)
+        finally:
+            looking.cancel()
+            self._record.add(load=self._saturation.facts())
 
     def _shop(self, estate: Estate, plan: Plan) -> Shop:
         return CrowdedShop(

@@ -1,6 +1,6 @@
 """Whether a run has earned a verdict: each check is a reason against it, in words, or nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..history.reader import History
@@ -9,6 +9,10 @@ from .result import InjectionResult, Validity
 
 MOST_LATE_S = 1.0
 """The load generator kept its schedule when 99 of 100 things happened at most this late."""
+
+LATE_UNDER_LOAD_S, LAG_UNDER_LOAD_S = 0.1, 0.1
+"""Of a run under load: so late may 1 in 100 acts of the generator, or turns of the estate's loop, be at most; beyond that
+its latencies are its own and not the middleware's."""
 
 FLOOD_WINDOW_S, FLOOD_PER_S = 5, 200
 """Whoever makes so many calls of one kind a second while the systems should settle is named."""
@@ -53,6 +57,7 @@ def check(history: History, injections: tuple[InjectionResult, ...]) -> Validity
         *_sut_alive(history.run),
         *_estate_sound(history.run),
         *_schedule_kept(history),
+        *_limits(history),
         *_flows_exercised(history),
         *_faults_fired(injections),
         *_replayed(history.run),
@@ -96,6 +101,40 @@ def _schedule_kept(history: History) -> Iterator[str]:
     unsent = unsent if isinstance(unsent, int) else len(unsent)
     if unsent:
         yield f"{counted(unsent, 'order')} of the workload {'was' if unsent == 1 else 'were'} never placed"
+
+
+def _limits(history: History) -> Iterator[str]:
+    """Under load: who was the limit, if it was not the system under test."""
+    load = history.run.get("load")
+    if not isinstance(load, Mapping):
+        return
+    late_s = history.one(
+        "SELECT quantile_cont((at_ns - due_ns) / 1e9, 0.99) FROM workload WHERE due_ns IS NOT NULL AND replied_ns IS NOT NULL"
+    )
+    if late_s is not None and LATE_UNDER_LOAD_S < late_s <= MOST_LATE_S:
+        cpu = _percent(load, "generator")
+        yield (
+            f"the load generator was the limit: 1 in 100 acts came {late_s * 1e3:.0f} ms late or more{cpu}; "
+            "take a lower peak or a larger machine"
+        )
+    lag_s = _of(load, "estate", "loop_lag_p99_s")
+    if lag_s is not None and lag_s > LAG_UNDER_LOAD_S:
+        cpu = _percent(load, "estate")
+        yield (
+            f"the estate was the limit: 1 in 100 turns of its loop came {lag_s * 1e3:.0f} ms late or more{cpu}; "
+            "take a lower peak or a larger machine"
+        )
+
+
+def _of(load: Mapping[str, Any], who: str, what: str) -> float | None:
+    part = load.get(who)
+    value = part.get(what) if isinstance(part, Mapping) else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _percent(load: Mapping[str, Any], who: str) -> str:
+    cpu = _of(load, who, "cpu_p95")
+    return "" if cpu is None else f", with {cpu:.0%} of a processor in use"
 
 
 def _flows_exercised(history: History) -> Iterator[str]:

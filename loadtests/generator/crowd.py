@@ -1,5 +1,7 @@
 """The shoppers of one process: each act begins at its own time and waits for nobody else's."""
 
+from time import process_time
+
 import gevent
 from locust.env import Environment
 
@@ -53,6 +55,7 @@ class Crowd:
             sent=self._sent,
             under_way=len(self._under_way),
             last_act_ns=self._last_act_ns,
+            cpu_s=process_time(),
             error=self._errors[0] if self._errors else None,
         )
 

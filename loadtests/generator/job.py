@@ -74,6 +74,8 @@ class Status(msgspec.Struct, frozen=True):
     under_way: int = 0
     """Acts that have begun and not ended."""
     last_act_ns: int = 0
+    cpu_s: float = 0.0
+    """Processor seconds that it has used."""
     error: str | None = None
     """A failure of the generator's own."""
 

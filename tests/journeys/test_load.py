@@ -124,3 +124,7 @@ def test_a_middleware_that_stands_still_for_two_seconds_shows_it_in_the_p95(tmp_
     assert figures["checkout_latency_p50"] >= figures["generator_lateness_p50"]
     assert done.run["scenario"]["workload"]["peak_per_min"] == 600
     assert done.run["unsent"] == 0
+    seen = done.run["load"]
+    assert seen["estate"]["loop_lag_p99_s"] >= 0
+    assert min(seen[who]["cpu_p95"] for who in ("estate", "generator", "sut")) > 0
+    assert seen["sut"]["rss_max_mb"] > 10

@@ -191,6 +191,41 @@ def test_a_load_generator_that_fell_behind_is_named() -> None:
     assert "the load generator fell behind" in reason
 
 
+LOAD = {"estate": {"loop_lag_p99_s": 0.01, "cpu_p95": 0.5}, "generator": {"cpu_p95": 0.97}}
+
+
+def answered(late_s: float) -> WorkloadItem:
+    """A shopper's act, of a run under load."""
+    one = late(late_s)
+    return msgspec.structs.replace(one, replied_ns=one.at_ns)
+
+
+def test_under_load_a_generator_that_keeps_its_schedule_is_no_limit() -> None:
+    assert reasons(SOUND | {"load": LOAD}, [*BOOKED, answered(0.05)]) == ()
+
+
+def test_under_load_a_late_generator_is_the_limit_long_before_it_falls_behind() -> None:
+    (reason,) = reasons(SOUND | {"load": LOAD}, [*BOOKED, answered(0.3)])
+    assert reason == (
+        "the load generator was the limit: 1 in 100 acts came 300 ms late or more, with 97% of a processor in use; "
+        "take a lower peak or a larger machine"
+    )
+    assert reasons(SOUND, [*BOOKED, answered(0.3)]) == (), "without load nobody measures so finely"
+
+
+def test_under_load_an_estate_whose_loop_is_late_is_the_limit() -> None:
+    load = LOAD | {"estate": {"loop_lag_p99_s": 0.4, "cpu_p95": 1.0}}
+    (reason,) = reasons(SOUND | {"load": load}, [*BOOKED, answered(0.0)])
+    assert reason.startswith(
+        "the estate was the limit: 1 in 100 turns of its loop came 400 ms late or more, with 100%"
+    )
+
+
+def test_figures_of_load_that_are_missing_or_damaged_are_no_limit() -> None:
+    for load in (None, {}, {"estate": {"loop_lag_p99_s": None}}, {"estate": 3}):
+        assert reasons(SOUND | {"load": load}, [*BOOKED, answered(0.0)]) == ()
+
+
 def test_no_run_json_at_all_is_said() -> None:
     with history_of([accepted()], run={"x": 1}) as history:
         history.run = {}
