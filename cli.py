@@ -1143,6 +1143,53 @@ def selfcheck(
     raise SystemExit(0 if checked.passed else 1)
 
 
+@app.command()
+@guarded
+def compare(
+    before: Annotated[str, typer.Argument(metavar="A", help="The earlier run: its folder, or its id.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The later run, of the same scenario and seed.")],
+    again: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--again",
+            metavar="A2",
+            help="A repetition of A: says how much is noise; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two runs: which key figures got worse by more than A differs from its own repetitions."""
+    from rich.table import Table
+
+    from .scenarios.scenario import Scenario
+    from .verdict.comparison import Comparison
+    from .verdict.result import EXIT_CODES
+
+    folders = [_run_folder(run) for run in (before, after, *(again or []))]
+    first, second, *more = (_stored_verdict(folder, str(folder)) for folder in folders)
+    found = Comparison.of(first, second, more)
+    wanted, *others = (Scenario.of_run(folder)[0].document() for folder in folders)
+    for folder, other in zip(folders[1:], others, strict=True):
+        differing = [key for key in wanted if wanted[key] != other[key]]
+        if differing:
+            raise UsageError(f"{folders[0]} and {folder} are no pair: they differ in {', '.join(differing)}")
+    if as_json:
+        typer.echo(json.dumps(found.document(), indent=1, ensure_ascii=False))
+    else:
+        table = Table("key figure", found.before, found.after, "noise", "unit", "")
+        for one in found.changes:
+            values = (one.before[0], one.after, one.noise)
+            shown = ("?" if value is None else f"{value:.4g}" for value in values)
+            table.add_row(one.name, *shown, escape(one.unit), one.tendency)
+        console = _stdout()
+        console.print(table)
+        console.print(
+            f"{found.verdict.upper()}: {'; '.join(found.reasons) or 'nothing got worse'}", markup=False
+        )
+    raise SystemExit(EXIT_CODES[found.verdict])
+
+
 @app.command("list")
 @guarded
 def list_(

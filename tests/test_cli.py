@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from peakproof import cli
 from peakproof.scenarios.errors import RunError, SutDied
 from peakproof.scenarios.runner import Progress
+from peakproof.scenarios.scenario import Scenario
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -452,6 +453,25 @@ def test_a_verdict_that_cannot_be_read_is_to_be_made_again(tmp_path: Path) -> No
     result = peakproof("report", "one")
     assert result.exit_code == 2
     assert "make it again: peakproof judge one" in result.stderr
+
+
+def test_two_runs_are_compared_where_they_are_a_pair(tmp_path: Path) -> None:
+    quiet = Scenario.load("quiet-day")
+    for name, scenario in (("one", quiet), ("two", quiet), ("longer", quiet.with_duration(99))):
+        facts = {"id": name, "scenario": scenario.document(), "seed": 1}
+        folder = empty_run(tmp_path / name)
+        (folder / "run.json").write_text(json.dumps(facts))
+        if name == "one":
+            peakproof("judge", name)
+        judged = (tmp_path / "one" / "verdict.json").read_text("utf-8")
+        (folder / "verdict.json").write_text(judged)
+    result = peakproof("compare", "one", "two", "--again", "one", "--json")
+    assert result.exit_code == 3
+    assert json.loads(result.stdout)["reasons"][0] == "run one is inconclusive"
+    assert "INCONCLUSIVE: run one is inconclusive" in peakproof("compare", "one", "two").stdout
+    result = peakproof("compare", "one", "longer")
+    assert result.exit_code == 2
+    assert "one and longer are no pair: they differ in duration_s" in result.stderr
 
 
 def test_an_order_is_explained(tmp_path: Path) -> None:
