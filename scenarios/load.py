@@ -211,6 +211,8 @@ class CrowdedShop(Shop):
                 self.errors.append(status.error)
             self._ready.set()
         code = await process.wait()
+        self._status = msgspec.structs.replace(self._status, under_way=0)  # nothing of it will ever end
+        self._awaited.clear()
         if code or not self._stopping:
             self.errors.append(f"the load generator ended with exit code {code}; see {LOG}")
 
