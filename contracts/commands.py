@@ -137,6 +137,15 @@ def verify_(
         Path | None,
         typer.Option("--junit", metavar="FILE", help="Write JUnit XML there.", show_default=False),
     ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="RUN",
+            help="Also keep the result with this run, whose report shows it.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Verify pacts against the simulators, or a middleware's webhooks, in the states that they ask for.
@@ -157,6 +166,7 @@ def verify_(
             "--publish-results tells of whole pacts against the simulators as they are; "
             "leave out --interaction, --consumer, --drift, --middleware and --config"
         )
+    kept_with = None if run is None else _run_folder(run)
     named = simulators_of(simulators or ())
     whose = (consumers or (), providers or (), described)
     if drift and (middleware is not None or config is not None):
@@ -192,6 +202,10 @@ def verify_(
         from .junit import write
 
         write(found, junit)
+    if kept_with is not None:
+        from .keeping import keep
+
+        typer.echo(f"kept in {keep(found, kept_with)}", err=True)
     if as_json:
         typer.echo(json.dumps(found.document(), indent=1, ensure_ascii=False))
     else:
@@ -216,10 +230,7 @@ def export_(
     """Compile the recorded traffic of a run into pacts, one for each system; they verify against the simulators."""
     from .export import export
 
-    folder = next((one for one in (Path(run), Path("runs") / run) if (one / "history").is_dir()), None)
-    if folder is None:
-        raise ContractsError(f"{run} is no run: it has no folder 'history'; expected e.g. runs/<id>")
-    made = export(folder, out, consumer)
+    made = export(_run_folder(run), out, consumer)
     if as_json:
         document = {"schema": "peakproof/contracts-export/1", "files": made.files, "left_out": made.left_out}
         typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
@@ -301,3 +312,10 @@ def _console() -> "Console":
     from rich.console import Console
 
     return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=140)
+
+
+def _run_folder(run: str) -> Path:
+    folder = next((one for one in (Path(run), Path("runs") / run) if (one / "history").is_dir()), None)
+    if folder is None:
+        raise ContractsError(f"{run} is no run: it has no folder 'history'; expected e.g. runs/<id>")
+    return folder

@@ -7,6 +7,7 @@ from typing import Any
 from ...history.reader import History
 from ...history.records import HISTORY_VERSION
 from ..result import Verdict
+from .agreements import Agreement, agreements_of
 from .chart import Chart, Tick, drawn, numbers, seconds, time_ticks
 from .manners import Manners, manners_of
 from .sequence import Story, stories_of
@@ -41,6 +42,8 @@ class Exhibits:
     stories: Mapping[str, Story] = field(default_factory=dict)
     manners: tuple[Manners, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+    """What checks of contracts came to that were stored with the run."""
     missing: tuple[str, ...] = ()
     """What this page cannot show, or what was changed since the verdict, in sentences."""
 
@@ -60,11 +63,14 @@ def without_record(why: str) -> Exhibits:
 def exhibits_of(history: History, verdict: Verdict) -> Exhibits:
     """Everything that the record gives."""
     clock = clock_of(history)
-    missing = tuple(_missing(history, verdict))
+    agreements, unreadable = agreements_of(history.folder)
+    missing = (*_missing(history, verdict), *unreadable)
     facts = tuple(_facts(history.run))
     if clock is None:
         return Exhibits(
-            facts=facts, missing=(*missing, "The record is empty: nothing happened that could be drawn.")
+            facts=facts,
+            agreements=tuple(agreements),
+            missing=(*missing, "The record is empty: nothing happened that could be drawn."),
         )
     bands = bands_of(history, clock)
     return Exhibits(
@@ -74,6 +80,7 @@ def exhibits_of(history: History, verdict: Verdict) -> Exhibits:
         stories=stories_of(history, verdict, STORIES_TOLD),
         manners=tuple(manners_of(history)),
         facts=facts,
+        agreements=tuple(agreements),
         missing=missing,
     )
 
