@@ -23,8 +23,10 @@ REMEDY = (
 )
 CLASS, SEVERITY = "consistency", "major"
 STEP = 999
-MOST_MESSAGES = 2_000
-"""Of each operation and status, or topic: so many are looked at, the first ones."""
+ALL_OF = 50_000
+"""Calls and deliveries together: every message of a run with no more is looked at."""
+OF_MORE = 2_000
+"""Of each operation and status, or topic, of a larger run: so many are looked at, the first ones."""
 MOST_EVIDENCE = 20
 
 CALLS = """
@@ -67,7 +69,9 @@ def ask(history: History) -> InvariantResult:
     looked_at: set[str] = set()
     found: dict[tuple[str, str], list[str]] = {}
     if kinds:
-        for message_id, subject, wrong in (*_calls(history, kinds), *_events(history, kinds)):
+        messages = history.one("SELECT (SELECT count(*) FROM calls) + (SELECT count(*) FROM deliveries)")
+        most = ALL_OF if messages <= ALL_OF else OF_MORE
+        for message_id, subject, wrong in (*_calls(history, kinds, most), *_events(history, kinds, most)):
             looked_at.add(subject)
             for text in wrong:
                 found.setdefault((subject, text), []).append(message_id)
@@ -99,8 +103,8 @@ Looked = tuple[str, str, list[str]]
 """Id of the message, what it is, and what is wrong with it."""
 
 
-def _calls(history: History, kinds: Mapping[str, str]) -> Iterator[Looked]:
-    for call in history.rows(CALLS, {"most": MOST_MESSAGES}):
+def _calls(history: History, kinds: Mapping[str, str], most: int) -> Iterator[Looked]:
+    for call in history.rows(CALLS, {"most": most}):
         kind = kinds.get(call["system"])
         operation = _operations(kind).get(call["operation"]) if kind is not None else None
         if kind is None or operation is None:
@@ -118,8 +122,8 @@ def _calls(history: History, kinds: Mapping[str, str]) -> Iterator[Looked]:
             yield call["call_id"], f"{name} {status}", _wrong(kind, pointer, call["told"])
 
 
-def _events(history: History, kinds: Mapping[str, str]) -> Iterator[Looked]:
-    for event in history.rows(EVENTS, {"most": MOST_MESSAGES}):
+def _events(history: History, kinds: Mapping[str, str], most: int) -> Iterator[Looked]:
+    for event in history.rows(EVENTS, {"most": most}):
         if event["system"] in kinds:
             pointer = f"/components/messages/{event['topic']}/payload"
             yield (

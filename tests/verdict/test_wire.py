@@ -54,7 +54,6 @@ def exchange(asked: Any = ASKED, told: Any = ADJUSTMENT, status: int = 201, **mo
         "response_body": bodies[1].hash,
     }
     call = Call(
-        call_id="erp-c1",
         system="erp",
         operation="create_stock_adjustment",
         subject="MUG",
@@ -65,7 +64,7 @@ def exchange(asked: Any = ASKED, told: Any = ADJUSTMENT, status: int = 201, **mo
         replied_ns=2,
         changes=True,
         status=status,
-        **{**facts, **more},
+        **{"call_id": "erp-c1", **facts, **more},
     )
     return [call, *bodies]
 
@@ -134,6 +133,15 @@ def test_what_differs_is_a_finding(rows: list[Any], subject: str, words: str) ->
     assert finding.subject == subject
     assert words in finding.finding
     assert finding.evidence in (("erp-c1",), ("oms-d1",))
+
+
+@pytest.mark.parametrize(("all_of", "status"), [(2, "violated"), (1, "holds")])
+def test_of_a_run_with_very_many_messages_the_first_of_each_kind_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch, all_of: int, status: str
+) -> None:
+    monkeypatch.setattr(wire, "ALL_OF", all_of)
+    monkeypatch.setattr(wire, "OF_MORE", 1)
+    assert asked_of([*exchange(), *exchange(told={}, call_id="erp-c2")]).status == status
 
 
 def test_a_run_that_does_not_name_its_systems_cannot_be_asked() -> None:
