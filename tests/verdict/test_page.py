@@ -274,6 +274,12 @@ def test_retries_under_another_key_are_told() -> None:
     assert (one.key_changed, one.unanswered, one.first_wait_s) == (1, 1, 2.0)
 
 
+def test_another_key_after_a_clear_refusal_is_nothing_wrong() -> None:
+    with history_of([at(1, refused(key="k1", status=409)), at(3, call(key="k2"))], run=RUN) as history:
+        (one,) = manners_of(history)
+    assert (one.calls, one.key_changed) == (2, 0)
+
+
 # In words
 
 

@@ -24,7 +24,7 @@ class Manners:
     keyed: int
     """Calls with an idempotency key."""
     key_changed: int
-    """Repetitions under another key than the call before."""
+    """Repetitions under another key than the call before, of which nobody could know whether it was done."""
     after_success: int
     """Repetitions of what had already been answered with success."""
     after_refusal: int
@@ -38,10 +38,12 @@ def manners_of(history: History) -> list[Manners]:
     rows = history.rows(
         """
         WITH asked AS (
-            SELECT system, operation, subject, path, request_body, at_ns, outcome, permanent, status, idempotency_key,
+            SELECT system, operation, subject, path, request_body, at_ns, outcome, permanent, status, idempotency_key, replayed,
                    lag(at_ns) OVER intent                                       AS before_ns,
                    lag(idempotency_key) OVER intent                             AS key_before,
                    lag(outcome) OVER intent                                     AS outcome_before,
+                   lag((outcome = 'unknown' OR coalesce(status >= 500, false))
+                       AND NOT coalesce(replayed AND status >= 500, false)) OVER intent AS open_before,
                    lag(permanent) OVER intent                                   AS refused_before,
                    row_number() OVER intent                                     AS place
             FROM   sut_calls WHERE changes
@@ -55,7 +57,7 @@ def manners_of(history: History) -> list[Manners]:
                median((at_ns - before_ns) / 1e9) FILTER (WHERE place = 2)       AS first_wait_s,
                max((at_ns - before_ns) / 1e9)                                   AS longest_wait_s,
                count(idempotency_key)                                           AS keyed,
-               count(*) FILTER (WHERE place > 1 AND key_before IS NOT NULL
+               count(*) FILTER (WHERE open_before AND key_before IS NOT NULL
                                       AND idempotency_key IS DISTINCT FROM key_before) AS key_changed,
                count(*) FILTER (WHERE outcome_before = 'ok')                    AS after_success,
                count(*) FILTER (WHERE refused_before)                           AS after_refusal,
