@@ -69,9 +69,12 @@ def test_the_readme_shows_what_the_naive_middleware_prints(defect_runs: DefectRu
     assert re.sub(r"\d+", "N", shown["finding"]) == re.sub(r"\d+", "N", finding.finding)
     panel, _, below = example.partition("╰")
     follows = set(re.findall(r"^│   (\w[\w ]+): ", panel.partition("Follows from it:")[2], re.MULTILINE))
-    assert {name.replace(" ", "_") for name in follows} <= set(DEFECTS["naive"].found_by)
+    known = {one["id"] for one in document["invariants"]}
+    assert {name.replace(" ", "_") for name in follows} <= known
+    assert {name.replace(" ", "_") for name in follows} & set(DEFECTS["naive"].found_by)
     broken = set(re.findall(r"^│ - (\w+): \d+ of \d+ +│$", below.partition("FAIL: ")[2], re.MULTILINE))
-    assert set(DEFECTS["naive"].found_by) <= broken <= {one["id"] for one in document["invariants"]}
+    assert broken <= known
+    assert len(broken & set(DEFECTS["naive"].found_by)) >= 5, "the terminal names a dozen reasons at most"
 
 
 @each
