@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 PASS, FAIL, USAGE, INCONCLUSIVE, OUR_FAULT = 0, 1, 2, 3, 70
 PLAIN_PROGRESS_S = 5.0
+RATE_OVER_S = 5.0
 LOG_LINES_SHOWN = 8
 
 P = ParamSpec("P")
@@ -1541,6 +1542,8 @@ class _Shown:
         self._phase = ""
         self._next_s = 0.0
         self._interrupted = False
+        self._lately: list[tuple[float, int]] = []
+        """When how many orders had been placed, over the last seconds."""
 
     def __enter__(self) -> Self:
         if err.is_terminal:
@@ -1573,7 +1576,7 @@ class _Shown:
             _say(
                 "interrupted: faults are healed and what is under way may settle; Ctrl-C again stops at once"
             )
-        rest = f"{progress.pending} pending"
+        rest = f"{self._rate(progress)}{progress.pending} pending"
         if progress.faults:
             rest += f"; faults: {', '.join(progress.faults)}"
         if self._bar is not None:
@@ -1595,6 +1598,16 @@ class _Shown:
                 markup=False,
                 soft_wrap=True,
             )
+
+    def _rate(self, progress: "Progress") -> str:
+        """Orders a second over the last seconds, while shoppers buy."""
+        if progress.phase != "workload":
+            return ""
+        now_s = progress.elapsed_s
+        self._lately = [one for one in self._lately if one[0] >= now_s - RATE_OVER_S]
+        self._lately.append((now_s, progress.orders_placed))
+        since_s, before = self._lately[0]
+        return f"{(progress.orders_placed - before) / (now_s - since_s):.1f}/s, " if now_s > since_s else ""
 
 
 def main() -> None:

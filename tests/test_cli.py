@@ -550,3 +550,17 @@ def test_the_command_starts_in_every_way(start: list[str]) -> None:
         )
         assert done.returncode == code, done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_the_rate_is_that_of_the_last_seconds_of_buying() -> None:
+    shown = cli._Shown()
+    told = [
+        shown._rate(Progress(phase, at_s, orders, 137, 0, []))
+        for phase, at_s, orders in [
+            ("workload", 1.0, 3),
+            ("workload", 1.5, 4),
+            ("workload", 6.5, 14),
+            ("settle", 7, 14),
+        ]
+    ]
+    assert told == ["", "2.0/s, ", "2.0/s, ", ""]
