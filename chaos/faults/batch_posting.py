@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from ..errors import ChaosError
+from ..checks import above
 from ..fault import FaultContext
 
 
@@ -21,8 +21,7 @@ class BatchPosting:
     """Real seconds, counted on the ERP's clock."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.batch_s < float("inf"):
-            raise ChaosError(f"batch_s must be above 0, got {self.batch_s}")
+        above(0, batch_s=self.batch_s)
 
     def decision(self, subject: str, ctx: FaultContext) -> dict[str, Any]:
         at_s = ctx.now() / 1e9

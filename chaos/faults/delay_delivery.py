@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-from ..errors import ChaosError
+from ..checks import above, at_least
 from ..fault import FaultContext, Outgoing
 
 
@@ -22,10 +22,8 @@ class DelayDelivery:
     jitter_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.seconds < float("inf"):
-            raise ChaosError(f"seconds must be above 0, got {self.seconds}")
-        if not 0 <= self.jitter_s < float("inf"):
-            raise ChaosError(f"jitter_s must be at least 0, got {self.jitter_s}")
+        above(0, seconds=self.seconds)
+        at_least(0, jitter_s=self.jitter_s)
 
     def apply(self, outgoing: Outgoing, ctx: FaultContext) -> list[Outgoing]:
         about = (outgoing.system, outgoing.topic, outgoing.subject, outgoing.occurrence, outgoing.attempt)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
+from ..checks import at_least
 from ..errors import ChaosError
 from ..fault import FaultContext, Outgoing
 
@@ -19,8 +20,7 @@ class DuplicateDelivery:
     def __post_init__(self) -> None:
         if not 2 <= self.copies <= 100:
             raise ChaosError(f"copies must be from 2 to 100, got {self.copies}")
-        if not 0 <= self.gap_s < float("inf"):
-            raise ChaosError(f"gap_s must be at least 0, got {self.gap_s}")
+        at_least(0, gap_s=self.gap_s)
 
     def apply(self, outgoing: Outgoing, ctx: FaultContext) -> list[Outgoing]:
         return [

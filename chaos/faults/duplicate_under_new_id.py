@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
+from ..checks import at_least
 from ..envelope import rewritten
-from ..errors import ChaosError
 from ..fault import FaultContext, Outgoing
 
 
@@ -21,8 +21,7 @@ class DuplicateUnderNewId:
     gap_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.gap_s < float("inf"):
-            raise ChaosError(f"gap_s must be at least 0, got {self.gap_s}")
+        at_least(0, gap_s=self.gap_s)
 
     def apply(self, outgoing: Outgoing, ctx: FaultContext) -> list[Outgoing]:
         if outgoing.extra:

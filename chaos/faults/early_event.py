@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
-from ..errors import ChaosError
+from ..checks import above
 from ..fault import HIDDEN, Document, FaultContext, Hidden, Leaving
 from ..fields import LISTS
 
@@ -24,8 +24,7 @@ class EarlyEvent:
     lag_s: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 < self.lag_s < float("inf"):
-            raise ChaosError(f"lag_s must be above 0, got {self.lag_s}")
+        above(0, lag_s=self.lag_s)
 
     def change(self, document: Document, leaving: Leaving, ctx: FaultContext) -> Document | Hidden | None:
         if leaving.is_event or leaving.changes:

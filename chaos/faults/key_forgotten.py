@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from ..errors import ChaosError
+from ..checks import above
 from ..fault import FaultContext
 
 
@@ -21,8 +21,7 @@ class KeyForgotten:
     """Real seconds, to a tenth, after which a key is forgotten."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.after_s < float("inf"):
-            raise ChaosError(f"after_s must be above 0, got {self.after_s}")
+        above(0, after_s=self.after_s)
 
     def decision(self, subject: str, ctx: FaultContext) -> dict[str, Any]:
         return {"after_s": self.after_s}

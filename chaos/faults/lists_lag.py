@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from ..errors import ChaosError
+from ..checks import above
 from ..fault import FaultContext
 
 
@@ -21,8 +21,7 @@ class ListsLag:
     """Real seconds."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.lag_s < float("inf"):
-            raise ChaosError(f"lag_s must be above 0, got {self.lag_s}")
+        above(0, lag_s=self.lag_s)
 
     def decision(self, subject: str, ctx: FaultContext) -> dict[str, Any]:
         return {"lag_s": self.lag_s}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-from ..errors import ChaosError
+from ..checks import above
 from ..fault import FaultContext, Outgoing
 
 
@@ -16,8 +16,7 @@ class ReorderDelivery:
     delay_s: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.delay_s < float("inf"):
-            raise ChaosError(f"delay_s must be above 0, got {self.delay_s}")
+        above(0, delay_s=self.delay_s)
 
     def apply(self, outgoing: Outgoing, ctx: FaultContext) -> list[Outgoing]:
         return [replace(outgoing, wait_s=outgoing.wait_s + self.delay_s)]

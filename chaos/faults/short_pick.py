@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from ..errors import ChaosError
+from ..checks import at_least
 from ..fault import FaultContext
 
 
@@ -23,8 +23,7 @@ class ShortPick:
     """That are not to be found, from the order's last line up."""
 
     def __post_init__(self) -> None:
-        if self.units < 1:
-            raise ChaosError(f"units must be at least 1, got {self.units}")
+        at_least(1, units=self.units)
 
     def decision(self, subject: str, ctx: FaultContext) -> dict[str, Any]:
         return {"units": self.units}

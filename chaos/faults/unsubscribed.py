@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-from ..errors import ChaosError
+from ..checks import at_least
 from ..fault import FaultContext, Outgoing
 
 
@@ -22,8 +22,7 @@ class Unsubscribed:
     after: int = 8
 
     def __post_init__(self) -> None:
-        if self.after < 1:
-            raise ChaosError(f"after must be at least 1, got {self.after}")
+        at_least(1, after=self.after)
 
     def apply(self, outgoing: Outgoing, ctx: FaultContext) -> list[Outgoing]:
         if outgoing.extra or outgoing.failures < self.after:

@@ -5,7 +5,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from functools import partial
 
-from ..errors import ChaosError
+from ..checks import at_least
 from ..fault import Call, Decision, Figures
 from ..meter import cut
 from ..problem import throttled
@@ -32,10 +32,8 @@ class ConcurrencyPool:
     )
 
     def __post_init__(self) -> None:
-        if self.limit < 1:
-            raise ChaosError(f"limit must be at least 1, got {self.limit}")
-        if self.queue < 0:
-            raise ChaosError(f"queue must be at least 0, got {self.queue}")
+        at_least(1, limit=self.limit)
+        at_least(0, queue=self.queue)
         checked(self.scope)
 
     @property

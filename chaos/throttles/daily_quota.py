@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from ..checks import at_least
 from ..errors import ChaosError
 from ..fault import Call, Decision, Figures
 from ..meter import SECOND_NS, cut, whole_ns
@@ -27,8 +28,7 @@ class DailyQuota:
     """Number of the day and calls on it, by bucket."""
 
     def __post_init__(self) -> None:
-        if self.limit < 1:
-            raise ChaosError(f"limit must be at least 1, got {self.limit}")
+        at_least(1, limit=self.limit)
         time = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", self.resets_at)
         if time is None:
             raise ChaosError(f"resets_at must be a time of day like '07:00', got {self.resets_at!r}")

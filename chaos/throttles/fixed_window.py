@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from ..checks import at_least
 from ..errors import ChaosError
 from ..fault import Call, Decision, Figures
 from ..meter import cut, whole_ns
@@ -29,8 +30,7 @@ class FixedWindow:
     """Start of the window and calls in it, by bucket."""
 
     def __post_init__(self) -> None:
-        if self.limit < 1:
-            raise ChaosError(f"limit must be at least 1, got {self.limit}")
+        at_least(1, limit=self.limit)
         if not 1e-9 <= self.window_s < float("inf"):
             raise ChaosError(f"window_s must be above 0, got {self.window_s}")
         if self.starts not in ("clock", "first-call"):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ..errors import ChaosError
+from ..checks import above, at_least
 from ..fault import Call, Decision, Figures
 from ..meter import Meter
 from ..problem import throttled
@@ -26,10 +26,8 @@ class LeakyBucket:
     _meter: Meter = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not 0 < self.leak_per_s < float("inf"):
-            raise ChaosError(f"leak_per_s must be above 0, got {self.leak_per_s}")
-        if self.size < 1:
-            raise ChaosError(f"size must be at least 1, got {self.size}")
+        above(0, leak_per_s=self.leak_per_s)
+        at_least(1, size=self.size)
         checked(self.scope)
         self._meter = Meter(self.leak_per_s, self.size)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from ..checks import at_least
 from ..errors import ChaosError
 from ..fault import Call, Decision, Figures
 from ..meter import cut, whole_ns
@@ -28,8 +29,7 @@ class PenaltyBox:
     _shut_until_ns: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.limit < 1:
-            raise ChaosError(f"limit must be at least 1, got {self.limit}")
+        at_least(1, limit=self.limit)
         for name in ("window_s", "penalty_s"):
             if not 1e-9 <= getattr(self, name) < float("inf"):
                 raise ChaosError(f"{name} must be above 0, got {getattr(self, name)}")

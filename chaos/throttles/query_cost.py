@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar
 
+from ..checks import above, at_least
 from ..errors import ChaosError
 from ..fault import Call, Decision, Figures
 from ..meter import Meter
@@ -31,10 +32,8 @@ class QueryCost:
     _meter: Meter = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise ChaosError(f"size must be at least 1, got {self.size}")
-        if not 0 < self.restore_per_s < float("inf"):
-            raise ChaosError(f"restore_per_s must be above 0, got {self.restore_per_s}")
+        at_least(1, size=self.size)
+        above(0, restore_per_s=self.restore_per_s)
         for name, cost in [("cost", self.cost), *self.costs.items()]:
             if not 1 <= cost <= self.size:
                 raise ChaosError(

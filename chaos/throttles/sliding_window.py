@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from ..checks import at_least
 from ..errors import ChaosError
 from ..fault import Call, Decision, Figures
 from ..meter import cut, whole_ns
@@ -25,8 +26,7 @@ class SlidingWindow:
     _times_ns: dict[str, deque[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.limit < 1:
-            raise ChaosError(f"limit must be at least 1, got {self.limit}")
+        at_least(1, limit=self.limit)
         if not 1e-9 <= self.window_s < float("inf"):
             raise ChaosError(f"window_s must be above 0, got {self.window_s}")
         checked(self.scope)

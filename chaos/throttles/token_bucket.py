@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ..errors import ChaosError
+from ..checks import above, at_least
 from ..fault import Call, Decision, Figures
 from ..meter import Meter
 from ..problem import throttled
@@ -26,10 +26,8 @@ class TokenBucket:
     _meter: Meter = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not 0 < self.rate_per_s < float("inf"):
-            raise ChaosError(f"rate_per_s must be above 0, got {self.rate_per_s}")
-        if self.burst < 1:
-            raise ChaosError(f"burst must be at least 1, got {self.burst}")
+        above(0, rate_per_s=self.rate_per_s)
+        at_least(1, burst=self.burst)
         checked(self.scope)
         self._meter = Meter(self.rate_per_s, self.burst)
 
