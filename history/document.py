@@ -35,10 +35,12 @@ A *call* is what the middleware was told; an *effect* is what really happened. A
 its default: null, or false. Amounts appear twice: exact as written (`amount_text`) and as a number to reckon with.
 
 **Size.** A call with its bodies takes at most 1.5 KB on disk in the default run (`calls-*.jsonl` and
-`bodies-*.jsonl.gz` by the number of calls; a test keeps it). One such run, seed 1, had 4,244 calls: 2.2 MB of calls and
-3.3 MB of bodies, those of its 11,926 deliveries among them, are 1.3 KB a call. Beside them stand the effects (53,500,
-mostly stock and prices: 11.9 MB), the deliveries (4.6 MB), the fault log (0.6 MB) and the workload (0.03 MB): 22.5 MB in
-`history/`, 5.3 KB for each call. `state/` added 5.5 MB.
+`bodies-*.jsonl.zst` by the number of calls; a test keeps it). One such run, seed 1, had 4,286 calls: 2.2 MB of calls and
+1.9 MB of bodies, those of its 12,428 deliveries among them, are 0.9 KB a call. Beside them stand the effects (54,856,
+mostly stock and prices: 12.2 MB), the deliveries (4.8 MB), the fault log (0.6 MB) and the workload (0.03 MB): 21.7 MB in
+`history/`, 5.1 KB for each call. `state/` added 5.5 MB.
+
+Bodies are compressed with Zstandard: `zstdcat runs/<id>/history/bodies-*.zst` prints them.
 """
 
 DERIVED = """\

@@ -2,7 +2,6 @@
 
 import types
 import typing
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import Any, Self, Union, get_args, get_origin
 
 import duckdb
 import msgspec
+import zstandard
 
 from .records import RECORDS, Body, Call, Delivery, Effect, FaultMark, Lines, WorkloadItem
 from .state import StateDocument, write_state
-from .writer import HistoryWriter
+from .writer import COMPRESSED, HistoryWriter
 
 VIEWS = Path(__file__).with_name("views.sql")
 
@@ -178,11 +178,11 @@ class History:
         self.connection.execute(VIEWS.read_text("utf-8"))
 
     def _whole(self, path: Path) -> Path:
-        """A gzipped file as it is; where a kill cut it off, what can be read of it."""
-        if path.suffix != ".gz" or is_whole_gzip(path):
+        """A compressed file as it is; where a kill cut it off, what can be read of it."""
+        if path.suffix != COMPRESSED or is_whole(path):
             return path
         readable = Path(self._spill.name) / path.stem
-        readable.write_bytes(gunzipped(path))
+        readable.write_bytes(decompressed(path))
         return readable
 
     def _create(
@@ -238,27 +238,28 @@ class History:
             self.connection.execute("INSERT INTO judged_flows VALUES (?)", [flow])
 
 
-def gunzipped(path: Path) -> bytes:
-    """The whole lines of a gzip file, to where it was cut off if it was."""
-    stream = zlib.decompressobj(31)
+def decompressed(path: Path) -> bytes:
+    """The whole lines of a compressed file, to where it was cut off if it was."""
+    frame = zstandard.ZstdDecompressor().decompressobj()
     try:
-        text = stream.decompress(path.read_bytes())
-    except zlib.error:
+        text = frame.decompress(path.read_bytes())
+    except zstandard.ZstdError:
         return b""
-    return text if stream.eof else text[: text.rfind(b"\n") + 1]
+    return text if frame.eof else text[: text.rfind(b"\n") + 1]
 
 
-def is_whole_gzip(path: Path) -> bool:
-    """Whether a gzip file ends as its writer ends it; reads the file, not into memory."""
-    stream = zlib.decompressobj(31)
+def is_whole(path: Path) -> bool:
+    """Whether a compressed file ends as its writer ends it; reads the file, not into memory."""
+    frame = zstandard.ZstdDecompressor().decompressobj()
     with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
+        while chunk := file.read(1 << 16):
             try:
-                while stream.decompress(chunk, 1 << 20):
-                    chunk = stream.unconsumed_tail
-            except zlib.error:
+                frame.decompress(chunk)
+            except zstandard.ZstdError:
                 return False
-    return stream.eof
+            if frame.eof:
+                return not (frame.unused_data or file.read(1))
+    return False
 
 
 FLOWS = ("order-to-erp", "order-to-ship", "stock-sync", "cancel", "return-to-refund", "price-publish")

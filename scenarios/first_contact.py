@@ -432,10 +432,10 @@ class Trail:
     def _detail(self, name: str | None) -> str | None:
         """The sentence of a problem document."""
         # Its database is loaded only when there is something to explain.
-        from ..history.reader import gunzipped
+        from ..history.reader import decompressed
 
-        for path in sorted((self.folder / "history").glob("bodies-*.jsonl.gz")) if name else ():
-            for line in gunzipped(path).splitlines():
+        for path in sorted((self.folder / "history").glob("bodies-*.jsonl.zst")) if name else ():
+            for line in decompressed(path).splitlines():
                 row = _row(line)
                 if row is not None and row.get("hash") == name:
                     problem = _row(str(row.get("text")).encode())

@@ -165,10 +165,10 @@ def _read(folder: Path, record: type[R]) -> Iterator[R]:
 
 def _bodies(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Hash and text of every body."""
-    from ...history.reader import gunzipped  # brings the database along, which only this wish pays for
+    from ...history.reader import decompressed  # brings the database along, which only this wish pays for
 
     decode = msgspec.json.Decoder(records.Body).decode
-    for path in sorted((folder / "history").glob("bodies-*.jsonl.gz")):
-        for line in gunzipped(path).splitlines():
+    for path in sorted((folder / "history").glob("bodies-*.jsonl.zst")):
+        for line in decompressed(path).splitlines():
             body = decode(line)
             yield body.hash, body.text.encode()

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from peakproof.history.reader import History, gunzipped
+from peakproof.history.reader import History, decompressed
 
 Seen = TypeVar("Seen")
 
@@ -112,6 +112,6 @@ def texts_to_hand_on(folder: Path) -> list[tuple[str, str]]:
         *sorted((folder / "state").iterdir()),
     ]
     return [
-        (path.name, (gunzipped(path) if path.suffix == ".gz" else path.read_bytes()).decode())
+        (path.name, (decompressed(path) if path.suffix == ".zst" else path.read_bytes()).decode())
         for path in paths
     ]

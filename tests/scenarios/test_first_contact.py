@@ -1,11 +1,11 @@
 """First contact: which hops are expected of whom, which were seen, and what is said of the first that is missing."""
 
-import gzip
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from peakproof.scenarios.config import SutConfig
 from peakproof.scenarios.errors import UsageError
@@ -28,10 +28,9 @@ PLACED = {
 def run_folder(path: Path, **tables: list[dict[str, Any]]) -> Path:
     (path / "history").mkdir(parents=True, exist_ok=True)
     for table, rows in tables.items():
-        name, opened = (
-            (f"{table}-estate.jsonl", open) if table != "bodies" else (f"{table}-estate.jsonl.gz", gzip.open)
-        )
-        with opened(path / "history" / name, "at") as file:
+        compressed = table == "bodies"
+        file_name = f"{table}-estate.jsonl.zst" if compressed else f"{table}-estate.jsonl"
+        with (zstandard.open if compressed else open)(path / "history" / file_name, "at") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
     systems = {
         name: {"kind": kind, "url": f"http://127.0.0.1/{name}"}

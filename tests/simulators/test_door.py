@@ -16,6 +16,7 @@ from peakproof.chaos.faults.outage import Outage
 from peakproof.chaos.faults.server_error import ServerError
 from peakproof.chaos.injection import Injection, Trigger
 from peakproof.chaos.throttles.token_bucket import TokenBucket
+from peakproof.history.reader import decompressed
 from peakproof.history.writer import HistoryWriter
 from peakproof.simulators.kit.door import MAX_BODY_BYTES
 
@@ -136,16 +137,10 @@ async def test_no_secret_reaches_the_history(erp: AskedErp, history: History) ->
     assert "request_body" not in history.calls()[0] and "response_body" not in history.calls()[0]
     files = b"".join(path.read_bytes() for path in history.folder.iterdir() if path.suffix == ".jsonl")
     history.writer.close()
-    bodies = gunzipped(history.folder)
+    bodies = b"".join(map(decompressed, history.folder.glob("bodies-*")))
     for secret in (SUT.client_secret, SUT.api_key, token):
         assert secret.encode() not in files + bodies
     assert b"web-000001" in bodies
-
-
-def gunzipped(folder: Path) -> bytes:
-    import gzip
-
-    return b"".join(gzip.decompress(path.read_bytes()) for path in folder.glob("bodies-*.gz"))
 
 
 # Faults and throttles as the caller meets them
