@@ -29,6 +29,7 @@ from rich.markup import escape
 from . import __version__
 from .contracts.commands import contracts
 from .scenarios.errors import RunError, SutFailed, UsageError, unknown
+from .scenarios.run_folder import run_folder
 
 # Everything else is imported inside the commands: `--help` and a typing mistake are answered at once.
 if TYPE_CHECKING:
@@ -951,7 +952,7 @@ def judge(
     """Judge a stored run again; writes verdict.json, junit.xml and report.html."""
     from .scenarios.reports import judge_run
 
-    folder = _run_folder(run)
+    folder = run_folder(run)
     verdict = judge_run(folder, invariants=_judged_by(invariants, objectives), objectives=objectives or [])
     _show(verdict, folder, as_json)
     _to_pull_request(folder)
@@ -976,7 +977,7 @@ def report(
     from .scenarios.reports import judge_run
     from .verdict.report import write_reports
 
-    folder = _run_folder(run)
+    folder = run_folder(run)
     if (folder / "verdict.json").is_file():
         write_reports(_stored_verdict(folder, run), folder)
     else:
@@ -1005,7 +1006,7 @@ def explain(
     from .verdict.render.terminal import render_timeline
     from .verdict.timeline import order_timeline
 
-    folder = _run_folder(run)
+    folder = run_folder(run)
     with History.of_run(folder) as history:
         moments = order_timeline(history, order)
     if not moments:
@@ -1167,7 +1168,7 @@ def compare(
     from .verdict.comparison import Comparison
     from .verdict.result import EXIT_CODES
 
-    folders = [_run_folder(run) for run in (before, after, *(again or []))]
+    folders = [run_folder(run) for run in (before, after, *(again or []))]
     first, second, *more = (_stored_verdict(folder, str(folder)) for folder in folders)
     found = Comparison.of(first, second, more)
     wanted, *others = (Scenario.of_run(folder)[0].document() for folder in folders)
@@ -1327,7 +1328,7 @@ def _scenario(name: str | None, from_run: Path | None, only: str | None) -> "tup
         return Scenario.load("black-friday" if name is None else name), None
     if name is not None:
         raise UsageError(f"scenario {name!r} and --from {from_run} exclude each other: choose one")
-    folder = _run_folder(str(from_run))
+    folder = run_folder(str(from_run))
     scenario, seed = Scenario.of_run(folder)
     if only is None:
         return scenario, seed
@@ -1345,7 +1346,7 @@ def _sut(
     from .scenarios.sut_choice import chosen, of_run
 
     if from_run is not None and config is None and middleware is None:
-        choice = of_run(_run_folder(str(from_run)))
+        choice = of_run(run_folder(str(from_run)))
     else:
         choice = chosen(config, middleware)
     choice.sut.check(scenario.estate.standing)
@@ -1419,20 +1420,6 @@ def _judged_by(invariants: list[Path] | None, objectives: list[str] | None) -> l
     return paths
 
 
-def _run_folder(given: str) -> Path:
-    """A run by its folder, or by its id below runs/."""
-    for folder in (Path(given), Path("runs") / given):
-        if (folder / "history").is_dir():
-            _check_run_json(folder / "run.json")
-            return folder
-    if Path(given).is_dir():
-        raise UsageError(f"{given} is no run: it has no folder 'history'; expected e.g. runs/<id>")
-    known = sorted(path.parent.name for path in Path("runs").glob("*/history"))
-    near = get_close_matches(Path(given).name, known, n=2) or known[-1:]
-    hint = f"; did you mean {' or '.join(f'runs/{name}' for name in near)}?" if near else ""
-    raise UsageError(f"there is no run {given!r}{hint}")
-
-
 def _stored_verdict(folder: Path, run: str) -> "Verdict":
     from .verdict.judge import read_verdict
 
@@ -1453,21 +1440,6 @@ def _check_order(folder: Path, order: str) -> None:
         near = get_close_matches(order, known, n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise UsageError(f"order {order!r} is not among the {counted(len(known), 'order')} of {folder}{hint}")
-
-
-def _check_run_json(path: Path) -> None:
-    """What a killed run left behind is whole or not there; anything else is damage."""
-    try:
-        if not isinstance(json.loads(path.read_text("utf-8")), dict):
-            raise UsageError(
-                f"{path} is damaged: it holds no table of keys; expected what the runner wrote there"
-            )
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise UsageError(f"{path} is damaged: {error}; expected what the runner wrote there") from None
 
 
 # What the user sees

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..scenarios.run_folder import run_folder
 from .errors import ContractsError
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def verify_(
             "--publish-results tells of whole pacts against the simulators as they are; "
             "leave out --interaction, --consumer, --drift, --middleware and --config"
         )
-    kept_with = None if run is None else _run_folder(run)
+    kept_with = None if run is None else run_folder(run)
     named = simulators_of(simulators or ())
     whose = (consumers or (), providers or (), described)
     if drift and (middleware is not None or config is not None):
@@ -230,7 +231,7 @@ def export_(
     """Compile the recorded traffic of a run into pacts, one for each system; they verify against the simulators."""
     from .export import export
 
-    made = export(_run_folder(run), out, consumer)
+    made = export(run_folder(run), out, consumer)
     if as_json:
         document = {"schema": "peakproof/contracts-export/1", "files": made.files, "left_out": made.left_out}
         typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
@@ -312,10 +313,3 @@ def _console() -> "Console":
     from rich.console import Console
 
     return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=140)
-
-
-def _run_folder(run: str) -> Path:
-    folder = next((one for one in (Path(run), Path("runs") / run) if (one / "history").is_dir()), None)
-    if folder is None:
-        raise ContractsError(f"{run} is no run: it has no folder 'history'; expected e.g. runs/<id>")
-    return folder

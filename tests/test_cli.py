@@ -207,16 +207,14 @@ def test_an_order_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_run_is_found_by_its_id_and_a_near_one_is_offered(tmp_path: Path) -> None:
     empty_run(tmp_path / "runs" / "20261127-black-friday-1")
     assert peakproof("judge", "20261127-black-friday-1").exit_code == 3
-    result = peakproof("judge", "runs/20261127-black-friday-2")
-    assert (
-        "there is no run 'runs/20261127-black-friday-2'; did you mean runs/20261127-black-friday-1?"
-        in result.stderr
-    )
+    said = "there is no run 'runs/20261127-black-friday-2'; did you mean runs/20261127-black-friday-1?"
+    for command in ("judge", "contracts export"):
+        assert said in peakproof(*command.split(), "runs/20261127-black-friday-2").stderr
 
 
 def test_a_damaged_run_json_is_named(tmp_path: Path) -> None:
     (empty_run(tmp_path / "one") / "run.json").write_text("{")
-    for command in (["judge", "one"], ["explain", "one", "x"]):
+    for command in (["judge", "one"], ["explain", "one", "x"], ["contracts", "export", "one"]):
         result = peakproof(*command)
         assert result.exit_code == 2
         assert "run.json is damaged" in result.stderr

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from ..checks import one_of
 from ..errors import ChaosError
@@ -12,7 +12,7 @@ from ..fields import ALONE, GONE, changed, changed_at_top, check_path
 from ..problem import refusal
 from .changed_type import ChangedType
 
-CHANGES = (
+Change = Literal[
     "rename",
     "remove",
     "retype",
@@ -25,7 +25,7 @@ CHANGES = (
     "need",
     "refuse",
     "gone",
-)
+]
 NEEDS_FIELD = {
     "rename",
     "remove",
@@ -56,25 +56,12 @@ class Drifted:
 
     seam: ClassVar[Literal["call"]] = "call"
 
-    change: Literal[
-        "rename",
-        "remove",
-        "retype",
-        "null",
-        "value",
-        "add",
-        "status",
-        "drop-header",
-        "add-header",
-        "need",
-        "refuse",
-        "gone",
-    ] = "add"
+    change: Change = "add"
     field: str | None = "loyalty_tier"
     to: str | None = "gold"
 
     def __post_init__(self) -> None:
-        one_of(CHANGES, change=self.change)
+        one_of(get_args(Change), change=self.change)
         if self.change in NEEDS_FIELD and not self.field:
             raise ChaosError(f"{self.change} needs a field, e.g. 'lines.sku', or a header")
         if self.change in NEEDS_TO and not self.to:
