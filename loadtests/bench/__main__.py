@@ -7,13 +7,15 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 from .calls import CallCosts, measure_calls, measure_gate
+from .comparison import Comparison, measure_peers, table
 from .judging import JudgingCost, measure_judging
 from .keeping_up import MOST_BEHIND_S, KeepingUp, measure_keeping_up
 from .state import StateCost, measure_state
 
-MEASURES = ("calls", "gate", "state", "judging", "keeping-up")
+MEASURES = ("calls", "gate", "peers", "state", "judging", "keeping-up")
 MOST_CPU_RATIO = 4.0
 MOST_GATE_RATIO = 1.05
 MOST_BYTES_PER_ORDER = 2_048
@@ -25,9 +27,15 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m peakproof.loadtests.bench", description=__doc__)
     parser.add_argument("--only", choices=MEASURES, help="measure only this")
-    parser.add_argument("--rounds", type=int, default=9, help="interleaved rounds of calls (default 9)")
+    parser.add_argument("--rounds", type=int, default=9, help="interleaved rounds (default 9)")
     parser.add_argument("--orders", type=int, default=4_000, help="orders in a round (default 4000)")
     parser.add_argument("--connections", type=int, default=32, help="connections of the client (default 32)")
+    parser.add_argument(
+        "--peers", type=Path, metavar="FOLDER", help="where mock servers of others are, besides PATH"
+    )
+    parser.add_argument(
+        "--burst-s", type=float, default=2.0, help="seconds of each peer in a round (default 2)"
+    )
     parser.add_argument(
         "--judged-calls", type=int, default=1_000_000, help="calls to judge (default 1000000)"
     )
@@ -38,8 +46,10 @@ def main() -> None:
     parser.add_argument("--middleware", default="reference", help="which is to keep up (default reference)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     asked = parser.parse_args()
+    if asked.peers is not None and not asked.peers.is_dir():
+        parser.error(f"argument --peers: {asked.peers} is no folder")
 
-    measured: dict[str, CallCosts | list[StateCost] | JudgingCost | KeepingUp] = {}
+    measured: dict[str, CallCosts | Comparison | list[StateCost] | JudgingCost | KeepingUp] = {}
     tables = []
     if asked.only in (None, "calls"):
         _say(f"calls: {asked.rounds} rounds of {2 * asked.orders} requests to each of two servers")
@@ -56,6 +66,13 @@ def main() -> None:
         measured["gate"] = gate
         told = f"an idle gate: {gate.cpu_ratio:.3f} x the CPU without one (at most {MOST_GATE_RATIO:g})"
         tables.append(_calls_table(gate, told))
+    if asked.only in (None, "peers"):
+        _say(f"peers: {asked.rounds} rounds of {asked.burst_s:g} s to each mock server that is found")
+        comparison = measure_peers(
+            rounds=asked.rounds, seconds=asked.burst_s, connections=asked.connections, folder=asked.peers
+        )
+        measured["peers"] = comparison
+        tables.append(table(comparison))
     if asked.only in (None, "state"):
         _say("state: orders of few and of many lines into every system")
         state = measure_state()

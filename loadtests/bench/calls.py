@@ -1,7 +1,6 @@
 """CPU per request of the ERP simulator beside a bare server that answers the same bytes, in interleaved rounds."""
 
 import asyncio
-import http.client
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -9,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 import uvloop
 
-from .servers import Answers, Server, serve_bare, serve_erp, serve_gated, serve_ungated
-from .traffic import Target, order, send
+from .servers import Server, answers_of, serve_bare, serve_erp, serve_gated, serve_ungated
+from .traffic import order, send
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def measure_calls(*, rounds: int, orders: int, connections: int) -> CallCosts:
     with (
         TemporaryDirectory() as folder,
         Server(serve_erp, Path(folder)) as erp,
-        Server(serve_bare, _answers_of(erp.target)) as bare,
+        Server(serve_bare, answers_of(erp.target)) as bare,
     ):
         return compared(bare, erp, rounds=rounds, orders=orders, connections=connections)
 
@@ -105,20 +104,3 @@ def _median(costs: list[TargetCost]) -> TargetCost:
         median(cost.p50_ms for cost in costs),
         median(cost.p99_ms for cost in costs),
     )
-
-
-def _answers_of(target: Target) -> Answers:
-    """One order created and read back: the bytes that the bare app gives to every request."""
-    connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=10)
-    headers = {"authorization": f"Bearer {target.token}", "content-type": "application/json"}
-    connection.request("POST", "/v1/sales-orders", order(999_999)[1], headers)
-    created, created_headers = _answer(connection)
-    connection.request("GET", "/v1/sales-orders/SO-000001", headers=headers)
-    read, read_headers = _answer(connection)
-    connection.close()
-    return Answers(created, created_headers, read, read_headers)
-
-
-def _answer(connection: http.client.HTTPConnection) -> tuple[bytes, tuple[tuple[bytes, bytes], ...]]:
-    reply = connection.getresponse()
-    return reply.read(), tuple((name.encode(), value.encode()) for name, value in reply.getheaders())

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import http.client
 import multiprocessing
 import time
 from collections.abc import Awaitable, Callable
@@ -19,7 +20,7 @@ from ...chaos.throttles.token_bucket import TokenBucket
 from ...history.clock import Clock
 from ...history.writer import HistoryWriter
 from ...simulators.estate import Estate, EstateSettings, OpeningItem, SystemSettings
-from .traffic import SKUS, Target
+from .traffic import SKUS, Target, order
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,23 @@ class Answers:
     created_headers: tuple[tuple[bytes, bytes], ...]
     read: bytes
     read_headers: tuple[tuple[bytes, bytes], ...]
+
+
+def answers_of(target: Target) -> Answers:
+    """One order created and read back: the bytes that whoever keeps no state gives to every request."""
+    connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=10)
+    headers = {"authorization": f"Bearer {target.token}", "content-type": "application/json"}
+    connection.request("POST", target.path, order(999_999)[1], headers)
+    created, created_headers = _answer(connection)
+    connection.request("GET", f"{target.path}/SO-000001", headers=headers)
+    read, read_headers = _answer(connection)
+    connection.close()
+    return Answers(created, created_headers, read, read_headers)
+
+
+def _answer(connection: http.client.HTTPConnection) -> tuple[bytes, tuple[tuple[bytes, bytes], ...]]:
+    reply = connection.getresponse()
+    return reply.read(), tuple((name.encode(), value.encode()) for name, value in reply.getheaders())
 
 
 class Server(AbstractContextManager["Server"]):

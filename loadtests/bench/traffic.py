@@ -4,9 +4,10 @@ The client is a bare asyncio protocol, so that it stays cheaper than any server 
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice, takewhile
 from math import ceil
 from time import perf_counter
 from typing import cast
@@ -21,9 +22,12 @@ _ORDER = """\
 "city":"Newcastle upon Tyne","postcode":"NE%d 4ST","country":"GB"},\
 "service_level":"express","priority":3,"ship_by":"2026-11-28T12:00:00Z","payment_id":"PAY-%06d","channel":"web"}"""
 """Names, addresses and payments differ from order to order, or a system would hold them only once."""
+_ID = re.compile(rb'"sales_order_id": ?"?([^",\s}]+)')
+"""Where an answer says the order's id: a string with us, a number with some peer."""
 _LINE = '{"line_id":"%d","sku":"%s","quantity":%d,"unit_price":"2.08"}'
 
 _numbers = count(1)
+MOST_SILENT_S = 20.0
 
 
 SKUS = [str(20_000 + number) for number in range(4_000)]
@@ -50,6 +54,7 @@ class Target:
     name: str
     port: int
     token: str
+    path: str = "/v1/sales-orders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +69,23 @@ class Burst:
 
 async def send(target: Target, *, orders: int, connections: int) -> Burst:
     """Post and read back so many orders over so many connections. RuntimeError for any answer but 201 and 200."""
+    return await _burst(target, islice(_requests(target), orders), connections)
+
+
+async def send_for(target: Target, *, seconds: float, connections: int) -> Burst:
+    """Post and read back orders for so long. RuntimeError as for ``send``, or for whoever leaves a request unanswered."""
+    until = perf_counter() + seconds
+    work = takewhile(lambda _: perf_counter() < until, _requests(target))
+    try:
+        async with asyncio.timeout(seconds + MOST_SILENT_S):
+            return await _burst(target, work, connections)
+    except TimeoutError:
+        raise RuntimeError(f"{target.name} left a request unanswered for {MOST_SILENT_S:g} s") from None
+
+
+async def _burst(target: Target, requests: Iterable[bytes], connections: int) -> Burst:
     loop = asyncio.get_running_loop()
-    work = iter(_requests(target, orders))
+    work = iter(requests)
     clients = [
         (await loop.create_connection(lambda: _Client(target, work), "127.0.0.1", target.port))[1]
         for _ in range(connections)
@@ -83,13 +103,14 @@ def _percentile(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, ceil(share * len(ordered)) - 1)]
 
 
-def _requests(target: Target, orders: int) -> Iterator[bytes]:
-    for _ in range(orders):
-        number = next(_numbers)
+def _requests(target: Target) -> Iterator[bytes]:
+    for number in _numbers:
         order_ref, body = order(number)
         yield b"".join(
             (
-                b"POST /v1/sales-orders HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: application/json\r\n",
+                b"POST ",
+                target.path.encode(),
+                b" HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: application/json\r\n",
                 b"content-type: application/json\r\nauthorization: Bearer ",
                 target.token.encode(),
                 b'\r\nidempotency-key: "book-',
@@ -111,6 +132,7 @@ class _Client(asyncio.Protocol):
             % target.token.encode()
         )
         self._name = target.name
+        self._order = f"GET {target.path}/".encode()
         self._work = work
         self._buffer = b""
         self._sent_s = 0.0
@@ -133,15 +155,13 @@ class _Client(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.done.done():
-            self.done.set_exception(RuntimeError(f"{self._name} closed the connection: {error}"))
+            why = f": {error}" if error else " in mid-round"
+            self.done.set_exception(RuntimeError(f"{self._name} closed the connection{why}"))
 
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer = self._buffer + data if self._buffer else data
         head = buffer.find(b"\r\n\r\n")
-        if head < 0:
-            return
-        at = buffer.find(b"content-length: ", 0, head) + 16
-        if len(buffer) < head + 4 + int(buffer[at : buffer.find(b"\r", at)]):
+        if head < 0 or not _is_whole(buffer, head):
             return
         self._buffer = b""
         self.waits_s.append(perf_counter() - self._sent_s)
@@ -150,12 +170,30 @@ class _Client(asyncio.Protocol):
             self.begin()
             return
         self._expect(buffer, b"HTTP/1.1 201")
-        at = buffer.find(b'"sales_order_id":"', head) + 18
+        order_id = _ID.search(buffer, head)
+        if order_id is None:
+            self._fail(f"answered without an id: {buffer[:400]!r}")
+            return
         self._posted = False
         self._sent_s = perf_counter()
-        self._transport.write(b"GET /v1/sales-orders/" + buffer[at : buffer.find(b'"', at)] + self._read_back)
+        self._transport.write(self._order + order_id[1] + self._read_back)
 
     def _expect(self, reply: bytes, start: bytes) -> None:
         if not reply.startswith(start):
-            self.done.set_exception(RuntimeError(f"{self._name} answered {reply[:400]!r}"))
-            self._transport.abort()
+            self._fail(f"answered {reply[:400]!r}")
+
+    def _fail(self, why: str) -> None:
+        if not self.done.done():
+            self.done.set_exception(RuntimeError(f"{self._name} {why}"))
+        self._transport.abort()
+
+
+def _is_whole(reply: bytes, head: int) -> bool:
+    """Whether the body of which the head ends there has come in full; some peers send theirs in chunks."""
+    names = reply[:head].lower()
+    at = names.find(b"content-length: ")
+    if at < 0:
+        return reply.endswith(b"0\r\n\r\n") and len(reply) > head + 4
+    at += 16
+    end = names.find(b"\r", at)
+    return len(reply) >= head + 4 + int(names[at : end if end > 0 else head])
