@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -45,6 +44,8 @@ class SystemClient:
             policies.pacing, widest=policies.restraint.widest, breaker=policies.restraint.breaker()
         )
         self._log = policies.log
+        self._reading = policies.reading
+        self._retry_after = policies.retry_after
         self._address = address
         self._session = session
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
@@ -97,7 +98,7 @@ class SystemClient:
             if page is None:
                 return reply, items
             items.extend(page.items)
-            cursor = page.next_cursor
+            cursor = self._reading.next_page(page.next_cursor)
             if cursor is None:
                 return reply, items
 
@@ -132,7 +133,7 @@ class SystemClient:
         except (aiohttp.ClientError, OSError) as error:
             self.pace.failed()
             return Reply(None, code="connection_lost", detail=type(error).__name__)
-        retry_after_s = _seconds(response.headers.get("Retry-After"))
+        retry_after_s = self._retry_after.seconds(response.headers.get("Retry-After"))
         self.pace.answered(response.status, retry_after_s)
         if response.status < 400:
             return Reply(response.status, content)
@@ -171,17 +172,3 @@ def _problem(content: bytes) -> Problem:
         return msgspec.json.decode(content, type=Problem)
     except msgspec.DecodeError:
         return Problem()
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Retry-After (RFC 9110 section 10.2.3) as seconds from now; nonsense counts as none."""
-    if retry_after is None:
-        return None
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return None

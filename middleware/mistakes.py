@@ -4,8 +4,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from secrets import token_hex
 from typing import Any
@@ -14,8 +14,12 @@ import msgspec
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from .breaker import CircuitBreaker
-from .order import Order, Wanted, encoded
-from .policies import Backoff, Reply, StableKeys, Verdict
+from .documents import ItemResult
+from .order import Order, Request, Wanted, encoded
+from .policies import Backoff, InSeconds, Reply, StableKeys, ToTheEnd, Verdict
+from .steps.paths import content_of, payment
+from .steps.shipping import CAPTURE, REQUEST
+from .steps.taking_in import BOOK
 from .tokens import TokenSource
 
 log = logging.getLogger(__package__)
@@ -201,3 +205,76 @@ class AllStandard:
         if step != "request":
             return body
         return encoded({**msgspec.json.decode(body), "priority": 9, "service_level": "standard"})
+
+
+@dataclass(frozen=True, slots=True)
+class InMilliseconds(InSeconds):
+    """``Retry-After: 2`` is over after two milliseconds."""
+
+    def seconds(self, retry_after: str | None) -> float | None:
+        read = InSeconds.seconds(self, retry_after)
+        return None if read is None else read / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class AllDone:
+    """A bulk call that is answered has done all its items."""
+
+    def results(self, body: bytes, items: int) -> list[ItemResult] | None:
+        return [ItemResult(index, 200) for index in range(items)]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPageOnly(ToTheEnd):
+    """A list is its first page, and the next look begins where this one was made."""
+
+    def next_page(self, cursor: str | None) -> str | None:
+        return None
+
+    def since(self, latest: datetime, asked_at: datetime) -> datetime:
+        return asked_at
+
+
+@dataclass(frozen=True, slots=True)
+class AfterTheLast(ToTheEnd):
+    """The next look begins after the last time that was seen, by the smallest unit in which times are told."""
+
+    def since(self, latest: datetime, asked_at: datetime) -> datetime:
+        return latest + (timedelta(microseconds=1) if latest.microsecond else timedelta(seconds=1))
+
+
+@dataclass(frozen=True, slots=True)
+class BookedIsPosted:
+    """Goods are requested as soon as the ERP has accepted the order with a 202."""
+
+    def chosen(self, order: Order, planned: Wanted) -> Wanted:
+        yield from planned
+        if order.over(BOOK.key()) and order.ended is None and not order.wishes:
+            for part in order.parts:
+                yield REQUEST, part.part_id
+
+
+@dataclass(frozen=True, slots=True)
+class Floats:
+    """What left is reckoned in floats, and its cents are cut off: 2.55 three times is 7.64."""
+
+    def chosen(self, order: Order, planned: Wanted) -> Wanted:
+        return ((FLOAT_CAPTURE if step is CAPTURE else step, ref) for step, ref in planned)
+
+
+def _capture_in_floats(order: Order, shipment_id: str) -> Request:
+    content = content_of(order)
+    total = float(content.shipping) if order.shipping_with == shipment_id else 0.0
+    for line in order.shipments[shipment_id].lines:
+        total += line.quantity * float(order.price(line.line_id))
+    digits = len(content.total.partition(".")[2])
+    units = int(total * 10**digits)
+    body = {
+        "amount": f"{units / 10**digits:.{digits}f}",
+        "currency": content.currency,
+        "shipment_id": shipment_id,
+    }
+    return Request("POST", f"{payment(order, shipment_id)}/captures", encoded(body))
+
+
+FLOAT_CAPTURE = replace(CAPTURE, request=_capture_in_floats)

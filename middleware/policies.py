@@ -1,10 +1,13 @@
 """The decisions that make this service honest, each a small object that a planted defect can swap."""
 
 import random
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, Protocol
 
@@ -12,6 +15,7 @@ import msgspec
 from standardwebhooks import Webhook
 
 from .breaker import CircuitBreaker
+from .documents import BatchResult, ItemResult
 from .tokens import TokenSource
 
 TOO_EARLY = frozenset(
@@ -68,6 +72,12 @@ class RetryPolicy(Protocol):
     def verdict(self, reply: Reply) -> Verdict: ...
 
     def wait_s(self, attempts: int, reply: Reply) -> float: ...
+
+
+class RetryAfterPolicy(Protocol):
+    """What a system's Retry-After says."""
+
+    def seconds(self, retry_after: str | None) -> float | None: ...
 
 
 class PacingPolicy(Protocol):
@@ -161,6 +171,23 @@ class LogPolicy(Protocol):
     def called(self, method: str, url: str, headers: dict[str, str]) -> None: ...
 
 
+class BatchPolicy(Protocol):
+    """What the answer to a bulk call says of its items."""
+
+    def results(self, body: bytes, items: int) -> list[ItemResult] | None:
+        """One of each of so many items; None where the answer does not say it."""
+
+
+class ReadingPolicy(Protocol):
+    """How a list is read that is longer than a page, and where the next look at it begins."""
+
+    def next_page(self, cursor: str | None) -> str | None:
+        """The page to read after the one that named this cursor; None to stop."""
+
+    def since(self, latest: datetime, asked_at: datetime) -> datetime:
+        """What changed from then on is asked for next, after the ``latest`` change that was seen in this look."""
+
+
 class GatherPolicy(Protocol):
     """How long changes are gathered before they are published."""
 
@@ -202,6 +229,23 @@ class Backoff:
     def wait_s(self, attempts: int, reply: Reply) -> float:
         longest_s = min(self.base_s * 2.0 ** min(attempts, 30), self.cap_s)
         return max(longest_s * self.dice(), reply.retry_after_s or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class InSeconds:
+    """Retry-After (RFC 9110 section 10.2.3) as seconds from now; nonsense counts as none."""
+
+    def seconds(self, retry_after: str | None) -> float | None:
+        if retry_after is None:
+            return None
+        try:
+            return max(0.0, float(retry_after))
+        except ValueError:
+            pass
+        try:
+            return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+        except (TypeError, ValueError):
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +369,31 @@ class Discreet:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemByItem:
+    """Each item stands or falls alone, and an answer that leaves one out says nothing."""
+
+    def results(self, body: bytes, items: int) -> list[ItemResult] | None:
+        try:
+            results = msgspec.json.decode(body, type=BatchResult).results
+        except msgspec.DecodeError:
+            return None
+        return results if sorted(result.index for result in results) == list(range(items)) else None
+
+
+@dataclass(frozen=True, slots=True)
+class ToTheEnd:
+    """Page by page to the last; the last second is read again, in case a change of it became visible late."""
+
+    overlap: timedelta = timedelta(seconds=1)
+
+    def next_page(self, cursor: str | None) -> str | None:
+        return cursor
+
+    def since(self, latest: datetime, asked_at: datetime) -> datetime:
+        return latest - self.overlap
+
+
+@dataclass(frozen=True, slots=True)
 class Briefly:
     """Just long enough that what comes together is sent together."""
 
@@ -337,6 +406,7 @@ class Policies:
     """Everything that can be swapped, as it should be."""
 
     retry: RetryPolicy = field(default_factory=Backoff)
+    retry_after: RetryAfterPolicy = field(default_factory=InSeconds)
     pacing: PacingPolicy = field(default_factory=HonourRetryAfter)
     idempotency: IdempotencyPolicy = field(default_factory=StableKeys)
     deduplicate: Deduplicate = field(default_factory=ByEventId)
@@ -351,6 +421,8 @@ class Policies:
     parking: ParkingPolicy = field(default_factory=InItsWords)
     log: LogPolicy = field(default_factory=Discreet)
     gather: GatherPolicy = field(default_factory=Briefly)
+    batch: BatchPolicy = field(default_factory=ItemByItem)
+    reading: ReadingPolicy = field(default_factory=ToTheEnd)
     tokens: type[TokenSource] = TokenSource
     reconciles: bool = True
     """Whether events that never came are found by polling."""

@@ -11,7 +11,7 @@ from hashlib import blake2b
 import msgspec
 
 from .client import SystemClient
-from .documents import BatchResult, ItemResult
+from .documents import ItemResult
 from .order import Request, encoded
 from .policies import Policies, Reply, Verdict
 from .shelf import Item, Shelf, Value
@@ -163,7 +163,7 @@ class Publisher:
         key = self._policies.idempotency.key(intent, self._generations.get(intent, 0))
         reply = await self._client.call(Request("POST", self._path, body), key=key)
         verdict = self._policies.retry.verdict(reply)
-        results = _results(reply, len(batch)) if verdict is Verdict.DONE else []
+        results = self._policies.batch.results(reply.body, len(batch)) if verdict is Verdict.DONE else []
         if results is None:
             log.warning("%s: the answer to %d items cannot be read", self.topic, len(batch))
             reply, verdict = Reply(None, code="unreadable"), Verdict.AGAIN
@@ -233,12 +233,3 @@ class Publisher:
 
     def _note(self, name: str, item: Item) -> None:
         self._store.note_publication(self.topic, name, msgspec.msgpack.encode(item))
-
-
-def _results(reply: Reply, items: int) -> list[ItemResult] | None:
-    """What became of each item; None where the answer cannot be read, or does not say it of every one."""
-    try:
-        results = msgspec.json.decode(reply.body, type=BatchResult).results
-    except msgspec.DecodeError:
-        return None
-    return results if sorted(result.index for result in results) == list(range(items)) else None

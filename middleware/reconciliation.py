@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from .client import SystemClient
@@ -31,12 +31,10 @@ from .flows import cancel, order_to_ship, return_to_refund
 from .flows.order_to_ship import BOOKED, OPEN_AT_CHANNEL
 from .intake import Intake
 from .order import Order
+from .policies import ReadingPolicy
 from .store import Store
 
 log = logging.getLogger(__package__)
-
-OVERLAP = timedelta(seconds=1)
-"""Read again, in case a change became visible late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +52,19 @@ class Reconciliation:
     """Polls every ``poll_s``; a system that is throttling, down or busy is left for the next time."""
 
     def __init__(
-        self, clients: dict[str, SystemClient], intake: Intake, store: Store, *, poll_s: float
+        self,
+        clients: dict[str, SystemClient],
+        intake: Intake,
+        store: Store,
+        reading: ReadingPolicy,
+        *,
+        poll_s: float,
     ) -> None:
         self._clients = clients
         self._intake = intake
         self._worker = intake.worker
         self._store = store
+        self._reading = reading
         self._poll_s = poll_s
         self._since: dict[str, str] = {}
         self._asked_at: dict[str, float] = {}
@@ -110,7 +115,8 @@ class Reconciliation:
             polled.repair(name, item)
         if reply.status == 200 and items:
             latest = max(datetime.fromisoformat(item.updated_at) for item in items)
-            self._since[key] = _stamp(latest - OVERLAP)
+            asked_at = datetime.fromtimestamp(self._asked_at[name], UTC)
+            self._since[key] = _stamp(self._reading.since(latest, asked_at))
             self._store.note_cursor(key, self._since[key])
 
     def _lists_of_systems(self) -> Iterator[tuple[str, PolledList]]:

@@ -42,7 +42,9 @@ class Service:
         prices = PricePublish(clients, store, policies, gather_s=gather_s)
         self.publishers = [*stock.publishers, *prices.publishers]
         self.intake = Intake(self.worker, stock, prices, store, policies, settings.webhook_secret)
-        self.reconciliation = Reconciliation(clients, self.intake, store, poll_s=settings.poll_s)
+        self.reconciliation = Reconciliation(
+            clients, self.intake, store, policies.reading, poll_s=settings.poll_s
+        )
         self._jobs: set[asyncio.Task[None]] = set()
         for publisher in self.publishers:
             publisher.load()

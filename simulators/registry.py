@@ -46,6 +46,7 @@ FACE_RULES = {
     "keep_answer": "A call with a new Idempotency-Key: whether it fails for as long as the key holds; likewise.",
     "read_document": "A document is read: whether it is shown as it stood a while ago; likewise.",
     "read_list": "A list is read: whether it misses the last changes; likewise.",
+    "page_size": "A list is read: whether a page holds fewer items than were asked for; likewise.",
 }
 """What every face asks."""
 

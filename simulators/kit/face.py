@@ -30,7 +30,7 @@ from .refusal import (
     Refusal,
     Refused,
 )
-from .wire import PROBLEM_TYPES, Page, Problem, etag
+from .wire import PROBLEM_TYPES, ListQuery, Page, Problem, etag
 
 UNAUTHENTICATED = Refusal("unauthenticated", 401, "This call needs a valid access token.")
 FORBIDDEN = Refusal("forbidden", 403, "This token may not do that.", permanent=True)
@@ -318,6 +318,16 @@ class Face:
         reply = self._refusal(error.because("the request failed on the way"), "fault")
         return replace(reply, committed=carried_out)
 
+    def _in_small_pages(self, arguments: dict[str, Any], call: Call) -> dict[str, Any]:
+        """The arguments of a read, with a smaller page where an injection says so."""
+        query = arguments.get("query")
+        if not isinstance(query, ListQuery):
+            return arguments
+        decided = self.world.decide("page_size", call.subject)
+        if decided is None or query.limit <= decided["items"]:
+            return arguments
+        return {**arguments, "query": query.model_copy(update={"limit": decided["items"]})}
+
     def _as_read(self, document: Any, call: Call) -> Any:
         """What a read shows: the truth, unless an injection lets it lag. Raises Refused."""
         world = self.world
@@ -363,9 +373,12 @@ class Face:
             if operation.raw:
                 reply: Reply = operation.handler(call)
                 return reply, reply
-            document = operation.handler(**decoded.arguments)
             if world.rules and operation.scope == "read":
-                document = self._as_read(document, call)
+                document = self._as_read(
+                    operation.handler(**self._in_small_pages(decoded.arguments, call)), call
+                )
+            else:
+                document = operation.handler(**decoded.arguments)
         except Refused as refused:
             reply = self._refusal(refused, "ledger")
             return reply, reply

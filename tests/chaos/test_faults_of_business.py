@@ -24,6 +24,7 @@ from peakproof.chaos.faults.poison_order import PoisonOrder
 from peakproof.chaos.faults.price_changed_mid_order import PriceChangedMidOrder
 from peakproof.chaos.faults.rejected_later import RejectedLater
 from peakproof.chaos.faults.short_pick import ShortPick
+from peakproof.chaos.faults.small_pages import SmallPages
 from peakproof.chaos.faults.stale_reads import StaleReads
 from peakproof.chaos.faults.stock_changed_mid_order import StockChangedMidOrder
 from peakproof.chaos.faults.throttle_cut import ThrottleCut
@@ -55,6 +56,7 @@ def context(now_ns: int = 0) -> FaultContext:
         (KeyReplaysError(502, committed=True), {"status": 502, "committed": True}),
         (StaleReads(4.0), {"lag_s": 4.0}),
         (ListsLag(5.0), {"lag_s": 5.0}),
+        (SmallPages(2), {"items": 2}),
         (LostUpdate(), {}),
         (ShortPick(2), {"units": 2}),
         (PriceChangedMidOrder(-5.0), {"percent": -5.0}),
@@ -78,6 +80,7 @@ def test_what_a_fault_decides(fault: RuleFault, decision: dict[str, Any]) -> Non
         ("key-replays-error", {"status": 404}, "status must be from 500 to 599, got 404"),
         ("stale-reads", {"lag_s": -1.0}, "lag_s must be above 0"),
         ("lists-lag", {"lag_s": float("inf")}, "lag_s must be above 0"),
+        ("small-pages", {"items": 0}, "items must be at least 1, got 0"),
         ("short-pick", {"units": 0}, "units must be at least 1, got 0"),
         ("price-changed-mid-order", {"percent": 0.0}, "percent must be from -90 to 1000 and not 0"),
         ("stock-changed-mid-order", {"units": 0}, "units must be at least 1, got 0"),
@@ -229,6 +232,20 @@ async def test_a_list_misses_what_a_get_shows(tmp_path: Path) -> None:
         assert (await client.ask("erp", "GET", f"/v1/sales-orders/{order['sales_order_id']}"))[0] == 200
         estate.gates["erp"].heal(trigger)
         assert len((await client.ask("erp", "GET", "/v1/sales-orders"))[1]["items"]) == 1
+
+
+async def test_a_small_page_names_the_next_one_and_none_is_larger_than_asked_for(tmp_path: Path) -> None:
+    async with standing(tmp_path) as (estate, client):
+        booked = [(await client.book(f"web-00000{n}"))[1]["sales_order_id"] for n in (1, 2, 3)]
+        trigger = struck(estate, "erp", SmallPages(2))
+        _, first = await client.ask("erp", "GET", "/v1/sales-orders?limit=500")
+        _, rest = await client.ask("erp", "GET", f"/v1/sales-orders?limit=500&cursor={first['next_cursor']}")
+        assert [len(page["items"]) for page in (first, rest)] == [2, 1]
+        assert [one["sales_order_id"] for page in (first, rest) for one in page["items"]] == booked
+        assert rest["next_cursor"] is None
+        assert len((await client.ask("erp", "GET", "/v1/sales-orders?limit=1"))[1]["items"]) == 1
+        estate.gates["erp"].heal(trigger)
+        assert len((await client.ask("erp", "GET", "/v1/sales-orders"))[1]["items"]) == 3
 
 
 async def test_a_lost_update_is_confirmed_and_does_not_take(tmp_path: Path) -> None:

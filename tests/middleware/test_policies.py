@@ -1,4 +1,8 @@
-"""The policies: what is tried again and when, keys, and what is new."""
+"""The policies: what is tried again and when, keys, what is new, and what answers and lists say."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -6,9 +10,12 @@ from peakproof.middleware.policies import (
     Backoff,
     ByEventId,
     HonourRetryAfter,
+    InSeconds,
+    ItemByItem,
     NewestWins,
     Reply,
     StableKeys,
+    ToTheEnd,
     Verdict,
 )
 
@@ -110,3 +117,40 @@ def test_only_so_many_events_are_remembered() -> None:
 )
 def test_versions_only_move_forward(version: int, known: int | None, stands: bool) -> None:
     assert NewestWins().supersedes(version, known) is stands
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"), [(None, None), ("2", 2.0), ("0.5", 0.5), ("-1", 0.0), ("soon", None)]
+)
+def test_retry_after_is_read_in_seconds(retry_after: str | None, seconds: float | None) -> None:
+    assert InSeconds().seconds(retry_after) == seconds
+
+
+def test_retry_after_may_be_a_date() -> None:
+    then = datetime.fromtimestamp(time.time() + 100, UTC)
+    assert 90 < (InSeconds().seconds(format_datetime(then, usegmt=True)) or 0.0) <= 100
+
+
+@pytest.mark.parametrize(
+    ("body", "statuses"),
+    [
+        pytest.param(
+            b'{"results":[{"index":1,"status":503},{"index":0,"status":200}]}', [503, 200], id="all"
+        ),
+        pytest.param(b'{"results":[{"index":0,"status":200}]}', None, id="one is left out"),
+        pytest.param(
+            b'{"results":[{"index":0,"status":200},{"index":0,"status":200}]}', None, id="one twice"
+        ),
+        pytest.param(b'{"results":[{"index":0,"sta', None, id="broken off"),
+        pytest.param(b"", None, id="empty"),
+    ],
+)
+def test_the_answer_to_a_bulk_call_is_read_item_by_item(body: bytes, statuses: list[int] | None) -> None:
+    results = ItemByItem().results(body, 2)
+    assert statuses == (None if results is None else [result.status for result in results])
+
+
+def test_a_list_is_read_to_its_end_and_its_last_second_again() -> None:
+    reading, latest = ToTheEnd(), datetime(2025, 11, 28, 9, 30, 5, tzinfo=UTC)
+    assert (reading.next_page("c2"), reading.next_page(None)) == ("c2", None)
+    assert reading.since(latest, latest + timedelta(minutes=1)) == latest - timedelta(seconds=1)
