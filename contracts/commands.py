@@ -96,12 +96,21 @@ def verify_(
             show_default=False,
         ),
     ] = None,
+    messages_url: Annotated[
+        str | None,
+        typer.Option(
+            "--messages-url",
+            metavar="URL",
+            help="Verify the messages that your middleware sends of its own: it tells them there (sut.messages_url).",
+            show_default=False,
+        ),
+    ] = None,
     simulators: Annotated[
         list[str] | None,
         typer.Option(
             "--as",
             metavar="NAME=KIND",
-            help="Which simulator a provider of another name means, e.g. 'Order Service=oms'; repeatable.",
+            help="Which simulator a provider, or a webhook's consumer, of another name means, e.g. 'Order Service=oms'; repeatable.",
             show_default=False,
         ),
     ] = None,
@@ -149,46 +158,65 @@ def verify_(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify pacts against the simulators, or a middleware's webhooks, in the states that they ask for.
+    """Verify pacts against the simulators, or a middleware's webhooks and messages, in the states that they ask for.
 
     Exit code 1 if any interaction is not as agreed.
     """
     from .provider import simulators_of, verify
     from .sources import chosen, pacts_at
 
+    its_own = middleware is not None or config is not None
     if selectors and pacts is not None:
         raise ContractsError("--pacts and --selector exclude each other: choose one")
     if publish_results and (not selectors or provider_version is None):
         raise ContractsError("--publish-results needs --selector (pacts of a broker) and --provider-version")
-    if publish_results and (
-        described is not None or consumers or drift or middleware is not None or config is not None
-    ):
+    if publish_results and (described is not None or consumers or drift or its_own):
         raise ContractsError(
             "--publish-results tells of whole pacts against the simulators as they are; "
             "leave out --interaction, --consumer, --drift, --middleware and --config"
         )
+    if selectors and (its_own or messages_url is not None) and not providers:
+        raise ContractsError("--selector needs to know what your middleware is called there: --provider NAME")
     kept_with = None if run is None else run_folder(run)
     named = simulators_of(simulators or ())
-    whose = (consumers or (), providers or (), described)
-    if drift and (middleware is not None or config is not None):
+    address = None if messages_url is None else _address(messages_url)
+    if named and address is not None and not its_own:
+        raise ContractsError("--as names simulators, and none takes part when messages are asked for")
+    if drift and (its_own or messages_url is not None):
         raise ContractsError(
             "--drift changes the simulators' answers; to feel it, run your middleware: peakproof run --drift"
         )
-    if middleware is not None or config is not None:
+    if selectors:
+        known = _fetched(broker, providers, selectors)
+    elif pacts is not None:
+        known = pacts_at(pacts)
+    elif its_own and messages_url is None:
+        from .middleware import shipped_pacts
+
+        known = pacts_at(shipped_pacts())
+    else:
+        raise ContractsError(
+            _NOTHING_SAID
+            if messages_url is None
+            else "--messages-url needs to know the pacts: --pacts or --selector"
+        )
+    wanted = chosen(known, consumers or (), providers or (), described)
+    if its_own:
         from ..scenarios.sut_choice import chosen as chosen_sut
-        from .middleware import shipped_pacts, verify_middleware
+        from .middleware import verify_middleware
 
         sut = chosen_sut(config, middleware).sut
-        found = verify_middleware(chosen(pacts_at(pacts or shipped_pacts()), *whose), sut)
-    elif pacts is None and not selectors:
-        raise ContractsError(
-            "what to verify: --pacts or --selector for your pacts, or --middleware or --config for your webhooks"
-        )
+        if address is not None:
+            sut = sut.model_copy(update={"messages_url": address})
+        found = verify_middleware(wanted, sut, named)
+    elif address is not None:
+        from .outgoing import verify_messages
+
+        found = verify_messages(wanted, address)
     else:
         from .drift import drifts_of
 
-        known = _fetched(broker, providers, selectors) if selectors else pacts_at(str(pacts))
-        found = verify(chosen(known, *whose), named, drifts_of(drift or ()))
+        found = verify(wanted, named, drifts_of(drift or ()))
     found = replace(
         found,
         consumer_version=consumer_version,
@@ -298,6 +326,22 @@ def can_i_deploy_(
             typer.echo(f"{row['consumer']} and {row['provider']} {word}")
         typer.echo(f"{'yes' if found.yes else 'NO'}: {found.reason}")
     raise SystemExit(found.exit_code)
+
+
+_NOTHING_SAID = (
+    "what to verify: --pacts or --selector for your pacts, or --middleware or --config for your webhooks"
+)
+
+
+def _address(given: str) -> str:
+    """Where a middleware tells its messages."""
+    from ..scenarios.config import is_url
+
+    if not is_url(given):
+        raise ContractsError(
+            f"--messages-url {given!r}: must be a URL like http://127.0.0.1:8080/pact-messages"
+        )
+    return given
 
 
 def _fetched(broker: str | None, providers: list[str] | None, selectors: list[str]) -> "list[Pact]":

@@ -43,7 +43,7 @@ async def _events() -> dict[str, dict[str, Any]]:
             ):
                 told = {"contents": {"content": {"type": topic}}}
                 interaction = Interaction(topic, (), "message")
-                stage.parts[number] = Part(interaction, stage.system_for(kind), told)
+                stage.parts[number] = Part(interaction, told, system=stage.system_for(kind))
                 stage.prepare(number, STATE_BEFORE_EVENT[topic], {})
                 found[topic] = _timeless(json.loads(stage.message(number)[0]))
     return found

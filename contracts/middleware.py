@@ -1,4 +1,4 @@
-"""Verifies a running middleware as the provider of its webhooks: every event handed over, signed on the fly.
+"""Verifies a running middleware as a provider: of its webhooks, every event handed over and signed on the fly, and of its messages.
 
 The estate stands beside it, prepared before each interaction so that what an event tells is so. The middleware needs no
 test endpoint: Pact's engine sends each webhook to our desk, which signs it, gives it an id of its own and hands it over.
@@ -6,7 +6,7 @@ test endpoint: Pact's engine sends each webhook to our desk, which signs it, giv
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,16 +17,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..scenarios.config import SutConfig
+from ..scenarios.config import SutConfig, absolute
 from ..scenarios.sut import Sut
 from ..simulators.kit.events import new_secret, signed_headers
 from ..simulators.registry import KINDS
+from .desk import Seen
 from .errors import ContractsError
-from .pact_file import Pact
-from .provider import TIMEOUT_MS, outcomes, play
-from .result import Verification
+from .outgoing import check_whose, messages_verified
+from .pact_file import Interaction, Pact
+from .provider import outcomes, play
+from .result import Mismatch, Outcome, Verification
 from .script import copy_of
-from .stage import MESSAGE_PATH, Part, Seen, Stage
+from .stage import Part, Stage
 from .state import Delivery
 
 PATIENCE_S = 8.0
@@ -40,68 +42,81 @@ def shipped_pacts() -> str:
     return str(files(__package__) / SHIPPED)
 
 
-def verify_middleware(pacts: Sequence[Pact], config: SutConfig) -> Verification:
-    """Verify webhooks against a middleware, started for it or running.
+def verify_middleware(
+    pacts: Sequence[Pact], config: SutConfig, simulators: Mapping[str, str] | None = None
+) -> Verification:
+    """Verify webhooks, and messages that it sends of its own, against a middleware, started for it or running.
 
-    Raises ContractsError where it takes none of them, RunError where it does not get ready.
+    ``simulators`` says which one a consumer of another name means. Raises ContractsError where it takes none of the
+    webhooks or does not say where it tells its messages, RunError where it does not get ready.
     """
-    return asyncio.run(_verified(pacts, config))
+    return asyncio.run(_verified(pacts, config, simulators or {}))
 
 
-async def _verified(pacts: Sequence[Pact], config: SutConfig) -> Verification:
+async def _verified(pacts: Sequence[Pact], config: SutConfig, simulators: Mapping[str, str]) -> Verification:
+    webhooks = [kept for pact in pacts if (kept := pact.only(_is_http)).interactions]
+    messages = [kept for pact in pacts if (kept := pact.only(_is_message)).interactions]
+    if messages and config.messages_url is None:
+        raise ContractsError(
+            f"{messages[0].source}: holds messages of {messages[0].provider}; where {config.name} tells them "
+            "must be said: sut.messages_url in its peakproof.toml, or --messages-url"
+        )
+    check_whose(messages)
     with TemporaryDirectory(prefix="peakproof-webhooks-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         async with WebhookStage(folder, config) as stage:
-            taken, job = _job(pacts, stage, folder)
-            said = await play([job], folder, len(stage.parts))
-            return Verification(tuple(outcomes(taken, stage.parts, said)))
+            found: tuple[Outcome, ...] = ()
+            if webhooks:
+                taken, job = _job(webhooks, stage, folder, simulators)
+                said = await play([job], folder, len(stage.parts)) if job["pacts"] else []
+                found = tuple(outcomes(taken, stage.parts, said))
+            if messages:
+                found += await messages_verified(messages, stage.messages_address)
+            return Verification(found)
 
 
-def _job(pacts: Sequence[Pact], stage: "WebhookStage", folder: Path) -> tuple[list[Pact], dict[str, Any]]:
-    """The pacts with what this middleware takes of them, and the engine's job."""
-    taken, paths, number = [], [], 0
+def _is_http(one: Interaction, _: object) -> bool:
+    return one.kind == "http"
+
+
+def _is_message(one: Interaction, _: object) -> bool:
+    return one.kind != "http"
+
+
+def _job(
+    pacts: Sequence[Pact], stage: "WebhookStage", folder: Path, simulators: Mapping[str, str]
+) -> tuple[list[Pact], dict[str, Any]]:
+    """The pacts with what is asked of this middleware, and the engine's job.
+
+    Of ours that is what it takes; the user's own are asked for whole.
+    """
+    taken, job, ours = [], stage.desk.job("middleware"), Path(shipped_pacts())
     for place, pact in enumerate(pacts):
-        system = stage.system_for(pact.consumer)
-        kept = [
-            (one, told)
-            for one, told in zip(pact.interactions, pact.told, strict=True)
-            if one.kind == "http" and stage.address_of(_topic(told)) is not None
-        ]
-        if not kept:
-            continue
-        narrowed = Pact(
-            pact.consumer,
-            pact.provider,
-            pact.version,
-            tuple(one for one, _ in kept),
-            pact.source,
-            pact.document,
-            tuple(told for _, told in kept),
-        )
+        system = stage.system_for(simulators.get(pact.consumer, pact.consumer), "consumer")
+        if Path(pact.source).is_relative_to(ours):
+            pact = pact.only(lambda _, told: stage.address_of(_topic(told)) is not None)
         numbers = {}
-        for index, (interaction, told) in enumerate(kept):
-            stage.parts[number] = Part(interaction, system, told, delivery=Delivery())
-            numbers[index] = number
-            number += 1
-        path = folder / f"{place}.json"
-        path.write_text(
-            json.dumps(copy_of(narrowed, numbers, "middleware", None), ensure_ascii=False), "utf-8"
-        )
-        taken.append(narrowed)
-        paths.append(str(path))
+        for index, (interaction, told) in enumerate(zip(pact.interactions, pact.told, strict=True)):
+            number = len(stage.parts)
+            part = stage.parts[number] = Part(interaction, told, system=system, delivery=Delivery())
+            topic = _topic(told)
+            if stage.address_of(topic) is None:
+                text = f"{stage.config.name} takes no webhook of the topic {topic!r} (sut.webhooks)"
+                part.complaints.append(Mismatch("request", "", "an address", "none", text))
+            else:
+                numbers[index] = number
+        if pact.interactions:
+            taken.append(pact)
+        if numbers:
+            path = folder / f"{place}.json"
+            played = copy_of(pact, numbers, "middleware", None)
+            path.write_text(json.dumps(played, ensure_ascii=False), "utf-8")
+            job["pacts"].append(str(path))
     if not taken:
         raise ContractsError(
             f"{stage.config.name} takes none of these webhooks (sut.webhooks), so nothing would be verified"
         )
-    return taken, {
-        "provider": "middleware",
-        "url": f"http://127.0.0.1:{stage.desk_port}",
-        "state_url": stage.state_url,
-        "desk_port": stage.desk_port,
-        "message_path": MESSAGE_PATH,
-        "timeout_ms": TIMEOUT_MS,
-        "pacts": paths,
-    }
+    return taken, job
 
 
 def _topic(told: Any) -> str:
@@ -144,6 +159,13 @@ class WebhookStage(Stage):
     def routes(self) -> list[Route]:
         return [*super().routes(), Route("/{path:path}", self._hand_over, methods=["POST"])]
 
+    @property
+    def messages_address(self) -> str:
+        """Where it tells its own messages."""
+        assert self._sut is not None, "the stage has been entered"
+        assert self.config.messages_url is not None, "asked only of those who name it"
+        return absolute(self.config.messages_url, self._sut.base_url)
+
     def address_of(self, topic: str) -> str | None:
         """Where the middleware takes a topic; one that nobody knows goes where all go."""
         sut = self._sut
@@ -170,7 +192,8 @@ class WebhookStage(Stage):
                 async with session.post(address, data=sent, headers=headers, allow_redirects=False) as reply:
                     status, answer, media = reply.status, await reply.read(), reply.content_type
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            part.complaints.append(f"{address}: the middleware does not answer: {type(error).__name__}")
+            text = f"{address}: the middleware does not answer: {type(error).__name__}"
+            part.complaints.append(Mismatch("request", "", "an answer", "none", text))
             return Response(status_code=504)
         part.seen.append(Seen("POST", address, b"", headers, sent))
         return Response(answer, status, media_type=media)

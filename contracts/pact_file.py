@@ -1,8 +1,8 @@
 """A pact file of any language and of versions 2 to 4, read and checked, as values."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 from urllib.parse import parse_qs
 
 from .errors import ContractsError
@@ -47,12 +47,19 @@ class Interaction:
     request: Message | None = None
     status: int = 0
     response: Message | None = None
-    """None for messages: their payload is looked at by Pact's engine alone."""
+    """Of an event its contents, with its metadata as headers; None for synchronous messages."""
 
     @property
     def identity(self) -> tuple[str, tuple[str, ...]]:
         """What Pact tells interactions apart by."""
         return self.description, tuple(f"{state.name} {state.parameters}" for state in self.states)
+
+    @property
+    def expects_nothing(self) -> bool:
+        """Of an event: neither contents nor metadata, so that any would do."""
+        if self.kind != "message" or self.response is None:
+            return False
+        return self.response.body is NO_BODY and not set(self.response.headers) - {"content-type"}
 
     @property
     def title(self) -> str:
@@ -73,6 +80,11 @@ class Pact:
     """As it was read."""
     told: tuple[Mapping[str, Any], ...]
     """Each interaction as it was read."""
+
+    def only(self, wanted: Callable[[Interaction, Mapping[str, Any]], bool]) -> Self:
+        """The same with some of its interactions, be it none."""
+        kept = [pair for pair in zip(self.interactions, self.told, strict=True) if wanted(*pair)]
+        return replace(self, interactions=tuple(one for one, _ in kept), told=tuple(told for _, told in kept))
 
 
 def is_pact(document: Mapping[str, Any]) -> bool:
@@ -118,8 +130,8 @@ def _interactions(document: Mapping[str, Any], version: str) -> list[Interaction
     found = []
     for told in document.get("interactions", []):
         kind = KINDS[told["type"]] if version == "4" else "http"
-        found.append(_http(told, version) if kind == "http" else _message(told, kind))
-    return found + [_message(told, "message") for told in document.get("messages", [])]
+        found.append(_http(told, version) if kind == "http" else _message(told, kind, version))
+    return found + [_message(told, "message", version) for told in document.get("messages", [])]
 
 
 def _http(told: Mapping[str, Any], version: str) -> Interaction:
@@ -142,8 +154,22 @@ def _http(told: Mapping[str, Any], version: str) -> Interaction:
     )
 
 
-def _message(told: Mapping[str, Any], kind: Any) -> Interaction:
-    return Interaction(told["description"], _states(told), kind)
+def _message(told: Mapping[str, Any], kind: Any, version: str) -> Interaction:
+    contents = _contents(told, version) if kind == "message" else None
+    return Interaction(told["description"], _states(told), kind, response=contents)
+
+
+def _contents(told: Mapping[str, Any], version: str) -> Message:
+    metadata = told.get("metadata") or told.get("metaData") or {}
+    part: dict[str, Any] = {
+        "headers": {
+            "content-type" if name == "contentType" else name: value for name, value in metadata.items()
+        }
+    }
+    contents = told.get("contents")
+    if contents not in (None, "") and (version != "4" or contents.get("content") not in (None, "")):
+        part["body"] = contents
+    return _part(part, version)
 
 
 def _states(told: Mapping[str, Any]) -> tuple[State, ...]:

@@ -10,17 +10,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..scenarios.errors import RunError
+from .desk import Played
 from .drift import Drift
 from .errors import ContractsError
 from .pact_file import Pact
 from .result import Mismatch, Outcome, Verification, mismatches_of
 from .script import copy_of, filled, names_wanted, needs_credentials, promised, sent, shows_credentials, split
-from .stage import MESSAGE_PATH, Part, Stage
+from .stage import Part, Stage
 
-TIMEOUT_MS = 10_000
-"""So long a simulator may take over one answer."""
 PATIENCE_S = 120.0
-"""And so long the engine over all of them, with as much again for each hundred interactions."""
+"""So long the engine may take over all of them, with as much again for each hundred interactions."""
 
 
 class EngineFailed(RunError):
@@ -58,7 +57,8 @@ def _jobs(
         system = stage.system_for(simulators.get(pact.provider, pact.provider))
         numbers = {}
         for index, (interaction, told) in enumerate(zip(pact.interactions, pact.told, strict=True)):
-            stage.parts[number] = Part(interaction, system, told)
+            added = needs_credentials(interaction) and not shows_credentials(interaction)
+            stage.parts[number] = Part(interaction, told, system=system, credentials_added=added)
             if interaction.kind != "sync-message":
                 numbers[index] = number
             number += 1
@@ -67,18 +67,7 @@ def _jobs(
         path = folder / f"{place}.json"
         played = copy_of(pact, numbers, system.name, system.sut.api_key)
         path.write_text(json.dumps(played, ensure_ascii=False), "utf-8")
-        job = jobs.setdefault(
-            system.name,
-            {
-                "provider": system.name,
-                "url": system.url,
-                "state_url": stage.state_url,
-                "desk_port": stage.desk_port,
-                "message_path": MESSAGE_PATH,
-                "timeout_ms": TIMEOUT_MS,
-                "pacts": [],
-            },
-        )
+        job = jobs.setdefault(system.name, stage.desk.job(system.name, system.url))
         job["pacts"].append(str(path))
     return list(jobs.values())
 
@@ -117,7 +106,7 @@ async def play(jobs: list[dict[str, Any]], folder: Path, interactions: int) -> l
 
 def outcomes(
     pacts: Sequence[Pact],
-    parts: Mapping[int, Part],
+    parts: Mapping[int, Played],
     said: Iterable[Mapping[str, Any]],
 ) -> Iterable[Outcome]:
     """Every interaction of every pact with what came of it; one that nobody spoke of is a failure."""
@@ -135,20 +124,23 @@ def outcomes(
                 interaction,
                 tuple(_mismatches(parts[number], results.get(number))),
                 _milliseconds(results.get(number)),
-                parts[number].delivery is None
-                and needs_credentials(interaction)
-                and not shows_credentials(interaction),
+                parts[number].credentials_added,
             )
 
 
-def _mismatches(part: Part, said: Mapping[str, Any] | None) -> Iterable[Mismatch]:
+def _mismatches(part: Played, said: Mapping[str, Any] | None) -> Iterable[Mismatch]:
     if part.interaction.kind == "sync-message":
         yield Mismatch(
-            "engine", "", "HTTP or an event", "a synchronous message", "no simulator answers messages"
+            "engine", "", "HTTP or an event", "a synchronous message", "synchronous messages are not verified"
+        )
+        return
+    if part.interaction.expects_nothing:
+        yield Mismatch(
+            "engine", "", "contents", "none", "it expects neither contents nor metadata: any message would do"
         )
         return
     if part.complaints:
-        yield from (Mismatch("state", "", "a known state", "", text) for text in part.complaints)
+        yield from part.complaints
         return
     if said is None:
         yield Mismatch(
@@ -158,13 +150,13 @@ def _mismatches(part: Part, said: Mapping[str, Any] | None) -> Iterable[Mismatch
     found = mismatches_of(said)
     if not part.seen and not found:
         yield Mismatch(
-            "request", "", "a request", "none", "it was never exercised: nothing reached the simulator"
+            "request", "", "a request", "none", "it was never exercised: nothing reached the provider"
         )
     yield from found
     yield from _dropped(part)
 
 
-def _dropped(part: Part) -> Iterable[Mismatch]:
+def _dropped(part: Played) -> Iterable[Mismatch]:
     """Values that a pact takes from its states and did not get."""
     given = ", ".join(sorted(part.given)) or "nothing"
     missing = sorted(names_wanted(part.told) - set(part.given))

@@ -12,7 +12,7 @@ class Mismatch:
     """One thing that is not as the pact says."""
 
     where: str
-    """``status``, ``header``, ``body``, ``metadata``, ``state``, ``generator``, ``request`` or ``engine``."""
+    """``status``, ``header``, ``body``, ``metadata``, ``state``, ``message``, ``generator``, ``request`` or ``engine``."""
     path: str
     """E.g. ``$.lines[0].sku`` or a header's name; empty where there is only one of its kind."""
     expected: str

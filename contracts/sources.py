@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from .document import is_url, read
@@ -76,7 +75,7 @@ def chosen(
             pattern = re.compile(described)
         except re.error as error:
             raise ContractsError(f"--interaction {described!r}: is no regular expression: {error}") from None
-        kept = [_narrowed(pact, pattern) for pact in kept]
+        kept = [pact.only(lambda one, told: pattern.search(one.description) is not None) for pact in kept]
         kept = [pact for pact in kept if pact.interactions]
     if not kept:
         asked = (
@@ -86,12 +85,3 @@ def chosen(
         )
         raise ContractsError(f"{asked} match no interaction, so nothing would be verified")
     return kept
-
-
-def _narrowed(pact: Pact, pattern: re.Pattern[str]) -> Pact:
-    pairs = [
-        (one, told)
-        for one, told in zip(pact.interactions, pact.told, strict=True)
-        if pattern.search(one.description)
-    ]
-    return replace(pact, interactions=tuple(one for one, _ in pairs), told=tuple(told for _, told in pairs))

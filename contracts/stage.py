@@ -4,10 +4,7 @@ Beside the systems it serves a *desk*: the address at which Pact's engine asks f
 messages. Before each interaction everything is as it was at the beginning, whatever the one before did.
 """
 
-import asyncio
 import json
-import socket
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,8 +13,6 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
 
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -33,52 +28,26 @@ from ..simulators.kit.events import cloud_event, new_secret, signed_headers
 from ..simulators.kit.ledger import Event
 from ..simulators.kit.refusal import Refused
 from ..simulators.registry import KINDS
+from .desk import MESSAGE_PATH, STATE_PATH, Desk, Played, Seen, message_reply
 from .drift import Drift
 from .errors import ContractsError
-from .pact_file import NO_BODY, Interaction
+from .pact_file import NO_BODY
+from .result import Mismatch
 from .script import split
 from .state import UNITS, Delivery, Scene, prepare
 
-STATE_PATH = "/state"
-MESSAGE_PATH = "/message"
 CHANNEL = "web"
 ARTICLES = {"MUG": "4.95", "TEA": "3.10"}
 """What the estate knows at the beginning, with its price."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A request as it reached a system."""
-
-    method: str
-    path: str
-    query: bytes
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def document(self) -> Any:
-        """Its body as JSON; None where it is none."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
-
-
 @dataclass(slots=True)
-class Part:
+class Part(Played):
     """One interaction's part: what is to be prepared for it, and what came of that."""
 
-    interaction: Interaction
-    system: System
-    told: Mapping[str, Any]
-    given: dict[str, Any] = field(default_factory=dict)
-    """Values that its states handed back."""
-    seen: list[Seen] = field(default_factory=list)
-    delivery: Delivery | None = None
+    system: System = field(kw_only=True)
+    delivery: Delivery | None = field(default=None, kw_only=True)
     """How its webhook is handed over, where it is one to a middleware."""
-    complaints: list[str] = field(default_factory=list)
-    """Why a state or message could not be prepared; one line each."""
 
 
 class Stage:
@@ -103,11 +72,7 @@ class Stage:
         self._undo: list[Any] = []
         self._off_the_record = False
         self.secret = new_secret()
-        self._socket = socket.socket(
-            proto=socket.IPPROTO_TCP
-        )  # else asyncio sets no TCP_NODELAY on connections
-        self._serving: asyncio.Task[None] | None = None
-        self._server: uvicorn.Server | None = None
+        self.desk = Desk(self.routes())
         self._beginning: dict[str, bytes] = {}
 
     async def __aenter__(self) -> Self:
@@ -130,22 +95,11 @@ class Stage:
                 system.gate.arm(Trigger(injection, rank, 0))
         await estate.start()
         self._beginning = estate.snapshot()
-        self._socket.bind(("127.0.0.1", 0))
-        app = Starlette(routes=self.routes())
-        self._server = _Server(
-            uvicorn.Config(app, lifespan="off", access_log=False, log_level="error", server_header=False)
-        )
-        self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
-        while not self._server.started:
-            await asyncio.sleep(0.002)
+        await self.desk.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._server is not None:
-            self._server.should_exit = self._server.force_exit = True
-        if self._serving is not None:
-            await asyncio.gather(self._serving, return_exceptions=True)
-        self._socket.close()
+        await self.desk.__aexit__()
         await self.estate.stop()
         self.estate.writer.close()
 
@@ -163,23 +117,19 @@ class Stage:
         """The interaction that is being played."""
         return self._current
 
-    @property
-    def desk_port(self) -> int:
-        port: int = self._socket.getsockname()[1]
-        return port
-
-    @property
-    def state_url(self) -> str:
-        return f"http://127.0.0.1:{self.desk_port}{STATE_PATH}"
-
-    def system_for(self, provider: str) -> System:
-        """The simulator that a pact's provider means. Raises ContractsError with the nearest names."""
+    def system_for(self, name: str, what: str = "provider") -> System:
+        """The simulator that a pact's provider or consumer means. Raises ContractsError with the nearest names."""
         by_name = {system.kind: system for system in self.estate.systems.values()} | self.estate.systems
-        found = by_name.get(provider.strip().lower())
+        found = by_name.get(name.strip().lower())
         if found is None:
             raise ContractsError(
-                unknown("provider", provider, by_name)
-                + f"; say which simulator it is with --as {provider!r}=KIND"
+                unknown(what, name, by_name)
+                + f"; say which simulator it is with --as {name!r}=KIND"
+                + (
+                    ", or if it is your middleware, where it tells its messages with --messages-url"
+                    if what == "provider"
+                    else ""
+                )
             )
         return found
 
@@ -286,7 +236,7 @@ class Stage:
         try:
             return JSONResponse(self.prepare(number, name, asked.get("params") or {}))
         except ContractsError as error:
-            return self._complain(number, error)
+            return self._complain(number, Mismatch("state", "", "a known state", "", str(error)))
 
     async def _tell(self, request: Request) -> Response:
         asked = json.loads(await request.body())
@@ -296,24 +246,14 @@ class Stage:
         try:
             body, metadata = self.message(marked[0])
         except ContractsError as error:
-            return self._complain(marked[0], error)
-        told = b64encode(json.dumps(metadata).encode()).decode()
-        part = self.parts[marked[0]]
-        part.seen.append(Seen("", "", b"", {}, body))
-        return Response(body, media_type=metadata["contentType"], headers={"Pact-Message-Metadata": told})
+            return self._complain(marked[0], Mismatch("message", "", "an event", "none", str(error)))
+        self.parts[marked[0]].seen.append(Seen("", "", b"", {}, body))
+        return message_reply(body, metadata, metadata["contentType"])
 
-    def _complain(self, number: int, error: ContractsError) -> Response:
+    def _complain(self, number: int, complaint: Mismatch) -> Response:
         if number in self.parts:
-            self.parts[number].complaints.append(str(error))
-        return JSONResponse({"detail": str(error)}, 400)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: Ctrl-C ends the command."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+            self.parts[number].complaints.append(complaint)
+        return JSONResponse({"detail": complaint.says}, 400)
 
 
 def _topic(part: Part, topics: Mapping[str, Any]) -> str:

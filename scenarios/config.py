@@ -72,6 +72,8 @@ class SutConfig(Value):
     """POST tries a parked order again; ``{order_ref}`` stands for the order."""
     pending_url: str | None = None
     """Says ``{"pending": n}``."""
+    messages_url: str | None = None
+    """Tells the messages that it sends of its own, to ``contracts verify``."""
     _source: str = PrivateAttr(default=FILE)
     """The file that says so."""
 
@@ -185,7 +187,7 @@ class SutConfig(Value):
         self._check_key()
         if self.cwd is not None and not Path(self.cwd).is_dir():
             raise Wrong(("cwd",), f"no such folder {self.cwd!r}")
-        for key in ("ready", "exceptions_url", "replay_url", "pending_url"):
+        for key in ("ready", "exceptions_url", "replay_url", "pending_url", "messages_url"):
             value = getattr(self, key)
             if value is not None and not _is_address(value):
                 raise Wrong((key,), f"must be a path like '/health' or a whole URL, got {value!r}")

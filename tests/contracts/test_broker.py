@@ -75,6 +75,9 @@ class StandIn:
                 return 201, {}
             case "PUT", ["pacticipants", _, "branches", _, "versions", _]:
                 return 200, {}
+            case "POST", ["pact-messages"]:
+                known = body["description"] == "an order was shipped"
+                return (200, {"order_ref": "A-1"}) if known else (404, {})
             case "GET", ["matrix"]:
                 row = {"consumer": {"name": "shop"}, "provider": {"name": "erp"}}
                 row["verificationResult"] = {"success": self.deployable}  # type: ignore[dict-item]
@@ -177,6 +180,26 @@ def test_a_part_of_a_pact_is_never_published_as_the_whole(broker: StandIn, more:
     assert shown.exit_code == 2
     assert "tells of whole pacts" in shown.stderr.replace("\n", " ")
     assert broker.asked == []
+
+
+def test_pacts_of_your_own_messages_come_from_a_broker_and_their_results_go_there(broker: StandIn) -> None:
+    contents = {"content": {"order_ref": "A-1"}, "contentType": "application/hal+json", "encoded": False}
+    shipped = {"type": "Asynchronous/Messages", "description": "an order was shipped", "contents": contents}
+    broker.pacts["mw"] = PACT | {
+        "provider": {"name": "mw"},
+        "interactions": [shipped],
+        "metadata": {"pactSpecification": {"version": "4.0"}},
+    }
+    asked = ["contracts", "verify", "--selector", "latest", "--messages-url", f"{broker.url}/pact-messages"]
+    shown = CliRunner().invoke(
+        app, [*asked, "--provider", "mw", "--provider-version", "7", "--publish-results"]
+    )
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    method, path, body = broker.asked[-1]
+    assert (method, path, body["success"]) == ("POST", "/results/mw", True)
+    unnamed = CliRunner().invoke(app, asked)
+    assert unnamed.exit_code == 2
+    assert "what your middleware is called there: --provider NAME" in unnamed.stderr
 
 
 def test_a_failure_is_published_as_one(broker: StandIn) -> None:

@@ -42,6 +42,29 @@ def test_who_takes_none_of_them_proves_nothing() -> None:
         verify_middleware(pacts_at(shipped_pacts()), polls)
 
 
+def test_of_your_own_pacts_nothing_is_left_out(tmp_path: Path) -> None:
+    mine = tmp_path / "oms.json"
+    mine.write_bytes((Path(shipped_pacts()) / "oms.json").read_bytes())
+    few = SutConfig.reference("do-nothing").model_copy(update={"webhooks": {"order.allocated": "/webhooks"}})
+    some = chosen(pacts_at(str(mine)), described=" arrives$")
+    found = verify_middleware(some, few)
+    left = {one.interaction.description: one.mismatches[0].says for one in found.failed}
+    assert left["order.unfillable arrives"].endswith(
+        "takes no webhook of the topic 'order.unfillable' (sut.webhooks)"
+    )
+    assert not any(name.startswith("order.allocated") for name in left)
+
+
+def test_a_webhooks_consumer_of_another_name_has_to_be_said(tmp_path: Path) -> None:
+    mine = tmp_path / "oms.json"
+    text = (Path(shipped_pacts()) / "oms.json").read_text("utf-8")
+    mine.write_text(text.replace('"name": "oms"', '"name": "Order Service"'), "utf-8")
+    one = chosen(pacts_at(str(mine)), described="order.allocated arrives$")
+    with pytest.raises(ContractsError, match=r"unknown consumer 'Order Service'.*--as 'Order Service'=KIND"):
+        verify_middleware(one, SutConfig.reference("do-nothing"))
+    assert verify_middleware(one, SutConfig.reference("do-nothing"), {"Order Service": "oms"}).failed == []
+
+
 def test_who_verifies_nothing_is_asked_what() -> None:
     shown = CliRunner().invoke(app, ["contracts", "verify"])
     assert shown.exit_code == 2

@@ -13,12 +13,13 @@ from junitparser import JUnitXml
 from typer.testing import CliRunner
 
 from peakproof.cli import app
+from peakproof.contracts.desk import STATE_PATH, Played, Seen
 from peakproof.contracts.errors import ContractsError
 from peakproof.contracts.pact_file import pact_of
 from peakproof.contracts.provider import EngineFailed, outcomes, play, simulators_of, verify
 from peakproof.contracts.result import Outcome, Verification
 from peakproof.contracts.sources import chosen, pacts_at
-from peakproof.contracts.stage import Part, Seen, Stage
+from peakproof.contracts.stage import Part, Stage
 from peakproof.contracts.state import ProviderState, catalogue
 
 FOREIGN = Path(__file__).parent / "pacts"
@@ -149,7 +150,7 @@ def test_what_does_not_is_named(verified: dict[str, Outcome], description: str, 
         ("a value that no state gives", "no state of it hands back 'sales_order_id'"),
         ("an event that did not happen", "no invoice.posted was emitted in these states"),
         ("an event of a topic with a typo", "unknown topic 'invoice.post'; did you mean 'invoice.posted'"),
-        ("a question", "no simulator answers messages"),
+        ("a question", "synchronous messages are not verified"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_said(verified: dict[str, Outcome], description: str, words: str) -> None:
@@ -224,12 +225,12 @@ def test_a_provider_that_no_simulator_stands_for_is_an_error() -> None:
         simulators_of(["erp"])
 
 
-def part_of(told: dict[str, Any], *seen: Seen, **values: Any) -> Part:
+def part_of(told: dict[str, Any], *seen: Seen, **values: Any) -> Played:
     interaction = pact_of(document(told), "x.json").interactions[0]
-    return Part(interaction, None, told, given=values, seen=list(seen))  # type: ignore[arg-type]
+    return Played(interaction, told, given=values, seen=list(seen))
 
 
-def outcome_of(part: Part, *results: dict[str, Any]) -> Outcome:
+def outcome_of(part: Played, *results: dict[str, Any]) -> Outcome:
     pact = pact_of(document(dict(part.told)), "x.json")
     (one,) = outcomes([pact], {0: part}, results)
     return one
@@ -244,7 +245,7 @@ def test_an_interaction_that_was_never_exercised_fails() -> None:
     unspoken = outcome_of(part)
     assert "says nothing of it" in unspoken.mismatches[0].says
     unseen = outcome_of(part_of(get("x", "/v1/items")), PLAYED)
-    assert "nothing reached the simulator" in unseen.mismatches[0].says
+    assert "nothing reached the provider" in unseen.mismatches[0].says
     unexplained = outcome_of(part, {"description": "0|x", "result": "Error"})
     assert not unexplained.verified
 
@@ -298,7 +299,7 @@ async def test_every_state_can_be_prepared_and_hands_back_what_it_says(stage: St
         kinds = [one.kind] if one.kind != "any" else ["erp", "oms", "wms", "marketplace", "payments"]
         for kind in kinds:
             number += 1
-            stage.parts[number] = Part(made.interactions[0], stage.system_for(kind), made.told[0])
+            stage.parts[number] = Part(made.interactions[0], made.told[0], system=stage.system_for(kind))
             values = stage.prepare(number, one.name, {})
             told = {name: values.get(name) for name in one.gives}
             assert one.gives == () or any(told.values()), (one.name, kind, told)
@@ -329,7 +330,7 @@ def _has_the_status_that_it_names(
 async def test_an_interaction_finds_nothing_of_the_one_before(stage: Stage) -> None:
     made = pact_of(document(get("x", "/v1/items")), "x.json")
     for number in (1, 2):
-        stage.parts[number] = Part(made.interactions[0], stage.system_for("erp"), made.told[0])
+        stage.parts[number] = Part(made.interactions[0], made.told[0], system=stage.system_for("erp"))
     for name in ("sales order is posted", "throttled", "client is registered", "duplicates are refused"):
         stage.prepare(1, name, {})
     erp = stage.system_for("erp")
@@ -350,7 +351,7 @@ async def test_a_second_request_with_the_same_key_is_answered_as_the_first(stage
         **body({"change_id": "C", "sku": "MUG", "quantity": 1, "cause": "count"}),
     }
     made = pact_of(document(told), "x.json")
-    stage.parts[1] = Part(made.interactions[0], stage.system_for("erp"), told)
+    stage.parts[1] = Part(made.interactions[0], told, system=stage.system_for("erp"))
     stage.prepare(1, "the same request was made before", {})
     assert [one.change_id for one in stage.system_for("erp").ledger.adjustments] == ["C"]
     assert stage.parts[1].seen == []
@@ -381,7 +382,7 @@ async def test_a_state_of_nobody_is_refused(stage: Stage) -> None:
     async with aiohttp.ClientSession() as session:
         for state, status in (("sales order is posted", 400), ("9|sales order is posted", 400)):
             asked = {"action": "setup", "state": state, "params": {}}
-            async with session.post(stage.state_url, json=asked) as reply:
+            async with session.post(stage.desk.url + STATE_PATH, json=asked) as reply:
                 assert reply.status == status
 
 
