@@ -1181,6 +1181,8 @@ def compare(
     else:
         table = Table("key figure", found.before, found.after, "noise", "unit", "")
         for one in found.changes:
+            if not one.whole and one.tendency not in ("worse", "better"):
+                continue
             values = (one.before[0], one.after, one.noise)
             shown = ("?" if value is None else f"{value:.4g}" for value in values)
             table.add_row(one.name, *shown, escape(one.unit), one.tendency)

@@ -16,17 +16,21 @@ def kpis_page() -> Iterator[str]:
     yield from (
         "# Key figures",
         "",
-        "What a run measures. A figure with too few samples is null, never a guess. Thresholds of your own are objectives:",
-        "`peakproof run --objective 'order_sync_latency_p95 <= 60'`, or `objectives` in a scenario. An objective whose figure cannot be said counts as missed.",
+        "What a run measures, over all, by channel, and by what the last column of the table says. A figure with too few samples is null, never a guess.",
+        "",
+        "Thresholds of your own are objectives: `peakproof run --objective 'order_sync_latency_p95 < 30s'`, also for `load` and `judge`, or",
+        "`objectives` in a scenario. Time is given in ms, s, min or h, shares in % or as a ratio, everything else in its own",
+        "unit, which need not be said. Of one channel, reason or injection: `order_sync_latency_p95[web] < 30s`, `parked_exceptions[unknown_item] <= 3`.",
+        "An objective whose figure cannot be said counts as missed.",
         "",
         PRINTED,
         "",
-        "| figure | unit | better | what it is | from |",
-        "| --- | --- | --- | --- | --- |",
+        "| figure | unit | better | what it is | from | by |",
+        "| --- | --- | --- | --- | --- | --- |",
     )
     for one in kpis():
         names = "<br>".join(f"`{name}`" for name in one.names)
-        yield f"| {names} | {one.unit} | {one.better} | {one.definition} | {one.source} |"
+        yield f"| {names} | {one.unit} | {one.better} | {one.definition} | {one.source} | {', '.join(one.by)} |"
 
 
 def scenarios_page() -> Iterator[str]:

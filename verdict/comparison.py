@@ -23,6 +23,8 @@ class Change:
     before: tuple[float | None, ...]
     """Of the first run, and of its repetitions."""
     after: float | None
+    whole: bool = True
+    """A whole figure; else a part of one (``exception_volume[timeout]``), which is told and decides nothing."""
 
     @property
     def noise(self) -> float | None:
@@ -72,20 +74,22 @@ class Comparison:
         """
         for other in (after, *again):
             _check_pair(before, other)
-        later = {kpi.name: kpi for kpi in after.kpis}
-        repeated = [{kpi.name: kpi.value for kpi in one.kpis} for one in again]
+        first, later, *repeated = (_values(one) for one in (before, after, *again))
+        figures = {kpi.name: kpi for kpi in after.kpis}
         changes = tuple(
             Change(
-                kpi.name,
+                kpi.name if part is None else f"{kpi.name}[{part}]",
                 kpi.unit,
                 kpi.better,
-                (kpi.value, *(one.get(kpi.name) for one in repeated)),
-                later[kpi.name].value,
+                (first[kpi.name, part], *(one.get((kpi.name, part)) for one in repeated)),
+                later.get((kpi.name, part)),
+                whole=part is None,
             )
             for kpi in before.kpis
-            if kpi.name in later
+            if kpi.name in figures
+            for part in (None, *(part for name, part in first if name == kpi.name and part is not None))
         )
-        worse = [f"{one.name} got worse" for one in changes if one.tendency == "worse"]
+        worse = [f"{one.name} got worse" for one in changes if one.whole and one.tendency == "worse"]
         doubts = [
             f"run {one.run.id} is inconclusive"
             for one in (before, after, *again)
@@ -107,6 +111,17 @@ class Comparison:
             "reasons": list(self.reasons),
             "kpis": {one.name: one.document() for one in self.changes},
         }
+
+
+def _values(verdict: Verdict) -> dict[tuple[str, str | None], float | None]:
+    """Every figure's value, by name, and that of its parts besides channels, by name and part."""
+    values: dict[tuple[str, str | None], float | None] = {}
+    for kpi in verdict.kpis:
+        values[kpi.name, None] = kpi.value
+        values |= {
+            (kpi.name, part): value for split in kpi.parts.values() for part, (value, _) in split.items()
+        }
+    return values
 
 
 def _check_pair(one: Verdict, other: Verdict) -> None:

@@ -55,10 +55,9 @@ def judge_history(history: History, *, extra: Iterable[Path] = (), objectives: I
     flows = [flow for (flow,) in history.connection.execute("SELECT flow FROM judged_flows").fetchall()]
     asked = [*(one.ask(history) for one in invariants if one.is_about(flows)), wire.ask(history)]
     results = with_guilty(history, with_consequences(asked), DESCRIBED_FINDINGS)
-    figures = [figure for one in kpi.catalogue() for figure in one.take(history)]
+    figures, met = _measured(history, results, wanted)
     injections = _injections(history)
     checked = validity.check(history, injections)
-    met = [objective.check(figures) for objective in wanted]
     outcome, reasons = conclude(results, checked, met)
     return Verdict(
         run=_facts(history, flows),
@@ -75,6 +74,24 @@ def judge_history(history: History, *, extra: Iterable[Path] = (), objectives: I
     )
 
 
+def _measured(
+    history: History, results: Sequence[InvariantResult], wanted: Sequence[Objective]
+) -> tuple[list[KpiValue], list[ObjectiveResult]]:
+    """Every key figure by name, and what became of the objectives in the user's order. ObjectiveError."""
+    known = kpi.catalogue()
+    units = kpi.units(known)
+    for one in wanted:
+        one.check_figure(units)
+    kpi.note_invariants(history, results)
+    figures: dict[str, KpiValue] = {}
+    for after in (None, kpi.OBJECTIVES):
+        kpi.note_objectives(history, [one.check(figures.values()) for one in wanted if one.kpi in figures])
+        figures |= {
+            figure.name: figure for one in known if one.after == after for figure in one.take(history)
+        }
+    return [figures[name] for name in units], [one.check(figures.values()) for one in wanted]
+
+
 def check_wishes(extra: Iterable[Path] = (), objectives: Iterable[str] = ()) -> None:
     """VerdictError for a header, a query or an objective that ``judge`` could not read, before there is anything to judge."""
     own = tuple(extra)
@@ -85,9 +102,9 @@ def check_wishes(extra: Iterable[Path] = (), objectives: Iterable[str] = ()) -> 
                 answer = invariant.Invariant.of_file(path).ask(nothing)
                 if answer.status == "unknown":
                     raise VerdictError(f"{path}: {answer.reason}; docs/history.md names the tables")
-    names = [name for one in kpi.catalogue() for name in one.names]
+    units = kpi.units(kpi.catalogue())
     for text in objectives:
-        Objective.of_text(text).check_name(names)
+        Objective.of_text(text).check_figure(units)
 
 
 def write_verdict(verdict: Verdict, run_folder: Path) -> Path:
@@ -112,11 +129,7 @@ def conclude(
     An objective is a wish of the user's own: a figure that cannot be said has not met it.
     """
     broken = [f"{r.id}: {r.findings_count} of {r.examined}" for r in results if r.status == "violated"]
-    missed = [
-        f"objective missed: {o.objective}, but {'there were too few samples' if o.value is None else f'it was {o.value:g}'}"
-        for o in objectives
-        if not o.met
-    ]
+    missed = [f"objective missed: {one.objective}, but {one.said}" for one in objectives if not one.met]
     doubts = list(checked.reasons)
     doubts += [f"{r.id} could not be examined: {r.reason}" for r in results if r.status == "unknown"]
     doubts += [

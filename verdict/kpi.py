@@ -1,6 +1,6 @@
 """One key figure: what it means, and the query that gives its samples."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -10,11 +10,22 @@ import duckdb
 from ..history.reader import History
 from .errors import HeaderError
 from .header import one_of, read_header
-from .result import KpiValue
+from .result import InvariantResult, KpiValue, ObjectiveResult
 
 HOME = Path(__file__).with_name("kpis")
 
 MEASURES = ("percentiles", "share", "total", "longest")
+
+DIMENSIONS = ("injection", "reason", "record", "system")
+"""What a figure can be split by besides channels."""
+
+OBJECTIVES = "objectives"
+
+# What judging has found so far; key figures may be about it.
+_SO_FAR = (
+    "CREATE TEMP TABLE IF NOT EXISTS asked_invariants (id VARCHAR, examined BIGINT, violated BIGINT, indeterminate BIGINT)",
+    "CREATE TEMP TABLE IF NOT EXISTS checked_objectives (objective VARCHAR, channel VARCHAR, met BOOLEAN)",
+)
 
 # Each is asked over all samples and for each channel; the first column is the value, the second the count.
 _SQL = {
@@ -31,8 +42,12 @@ class Kpi:
 
     Samples are rows of ``channel, value`` (null for what belongs to no channel); for the measure ``share`` they are
     ``channel, part, whole``. Measures: ``percentiles``, ``share`` (parts over wholes), ``total``, and ``longest``,
-    which is null as soon as one sample is, for then the longest is not known. A further column ``injection`` names
-    the injection that a sample is about; the figure is then also said of each.
+    which is null as soon as one sample is, for then the longest is not known. Further columns, which the header's
+    ``by`` lists, say e.g. the reason or the injection that a sample is about; the figure is then also said of each.
+
+    Besides the history a query may ask what judging has found so far: ``asked_invariants`` (``id, examined, violated,
+    indeterminate``) and, where its header says ``after: objectives``, ``checked_objectives`` (``objective, channel,
+    met``; of all channels together where ``channel`` is null).
     """
 
     name: str
@@ -43,6 +58,10 @@ class Kpi:
     measure: str
     percentiles: Mapping[int, int]
     """Percentile → the fewest samples with which it is said; empty for other measures."""
+    by: tuple[str, ...]
+    """What it is split by besides channels."""
+    after: str | None
+    """``objectives`` where it is taken after the objectives on all others were checked."""
     sql: str
 
     @classmethod
@@ -61,6 +80,12 @@ class Kpi:
             raise HeaderError(
                 f"{path}: measure is {header['measure']!r}; 'percentiles' and nothing else takes e.g. '50:1 95:20'"
             )
+        by = tuple(one.strip() for one in header["by"].split(",")) if "by" in header else ()
+        for one in by:
+            one_of(path, "by", one, DIMENSIONS)
+        after = header.get("after")
+        if after is not None:
+            one_of(path, "after", after, (OBJECTIVES,))
         return cls(
             name=header["name"],
             definition=header["definition"],
@@ -69,6 +94,8 @@ class Kpi:
             better=one_of(path, "better", header["better"], ("lower", "higher")),
             measure=measure,
             percentiles=counts,
+            by=by,
+            after=after,
             sql=sql,
         )
 
@@ -80,6 +107,8 @@ class Kpi:
     def take(self, history: History) -> list[KpiValue]:
         """Measure it. A query that fails gives null values with the reason."""
         try:
+            for table in _SO_FAR:
+                history.connection.execute(table)
             history.connection.execute(f"CREATE OR REPLACE TEMP TABLE samples AS {self.sql}")
             if not self.percentiles:
                 return [self._value(history, self.name, _SQL[self.measure], 1)]
@@ -92,24 +121,12 @@ class Kpi:
             return [self._figure(name, None, 0, reason=reason) for name in self.names]
 
     def _value(self, history: History, name: str, aggregates: str, fewest: int) -> KpiValue:
-        overall = history.connection.execute(f"SELECT {aggregates} FROM samples").fetchone() or (None, 0)
-        channels = history.connection.execute(
-            f"SELECT channel, {aggregates} FROM samples WHERE channel IS NOT NULL GROUP BY channel ORDER BY channel"
-        ).fetchall()
-        by_channel = {
-            str(channel): (_said(value, count, fewest), int(count)) for channel, value, count in channels
-        }
-        by_injection: dict[str, float | None] = {}
-        if any(row[0] == "injection" for row in history.connection.execute("DESCRIBE samples").fetchall()):
-            rows = history.connection.execute(
-                f"SELECT injection, {aggregates} FROM samples WHERE injection IS NOT NULL GROUP BY injection ORDER BY injection"
-            ).fetchall()
-            by_injection = {str(injection): _said(value, count, fewest) for injection, value, count in rows}
+        value, count = history.connection.execute(f"SELECT {aggregates} FROM samples").fetchone() or (None, 0)
+        by_channel = _split(history, "channel", aggregates, fewest)
+        parts = {one: _split(history, one, aggregates, fewest) for one in self.by}
         if self.measure == "total":
             fewest = 0  # nothing to add up comes to nothing
-        return self._figure(
-            name, _said(overall[0], overall[1], fewest), int(overall[1]), by_channel, by_injection
-        )
+        return self._figure(name, _said(value, count, fewest), int(count), by_channel, parts)
 
     def _figure(
         self,
@@ -117,7 +134,7 @@ class Kpi:
         value: float | None,
         count: int,
         by_channel: Mapping[str, tuple[float | None, int]] | None = None,
-        by_injection: Mapping[str, float | None] | None = None,
+        parts: Mapping[str, Mapping[str, tuple[float | None, int]]] | None = None,
         reason: str | None = None,
     ) -> KpiValue:
         return KpiValue(
@@ -129,9 +146,49 @@ class Kpi:
             definition=self.definition,
             source=self.source,
             by_channel=by_channel or {},
-            by_injection=by_injection or {},
+            parts=parts or {one: {} for one in self.by},
+            measure=self.measure,
             reason=reason,
         )
+
+
+def units(kpis: Iterable[Kpi]) -> dict[str, str]:
+    """The unit of every figure, by name, in the order of the figures."""
+    return {name: one.unit for one in kpis for name in one.names}
+
+
+def note_invariants(history: History, results: Iterable[InvariantResult]) -> None:
+    """Let the key figures ask what became of the invariants."""
+    rows = [(one.id, one.examined, one.findings_count, one.indeterminate) for one in results]
+    _note(history, 0, "asked_invariants", rows)
+
+
+def note_objectives(history: History, results: Iterable[ObjectiveResult]) -> None:
+    """Let the key figures ask what became of the objectives, over all and of each channel."""
+    rows = [
+        (one.objective, channel, met)
+        for one in results
+        for channel, met in ((None, bool(one.met)), *one.by_channel.items())
+    ]
+    _note(history, 1, "checked_objectives", rows)
+
+
+def _note(history: History, place: int, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+    history.connection.execute(_SO_FAR[place])
+    history.connection.execute(f"DELETE FROM {table}")
+    if rows:
+        marks = ", ".join("?" for _ in rows[0])
+        history.connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+
+
+def _split(
+    history: History, dimension: str, aggregates: str, fewest: int
+) -> dict[str, tuple[float | None, int]]:
+    """Value and count of each channel, reason, …; samples that are of none are left out."""
+    rows = history.connection.execute(
+        f"SELECT {dimension}, {aggregates} FROM samples WHERE {dimension} IS NOT NULL GROUP BY {dimension} ORDER BY {dimension}"
+    ).fetchall()
+    return {str(name): (_said(value, count, fewest), int(count)) for name, value, count in rows}
 
 
 def catalogue(extra: Iterable[Path] = ()) -> list[Kpi]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from .forensics import Forensics
 
@@ -104,8 +104,15 @@ class KpiValue:
     by_channel: Mapping[str, tuple[float | None, int]] = field(default_factory=dict)
     """Value and count of each channel."""
     reason: str | None = None
-    by_injection: Mapping[str, float | None] = field(default_factory=dict)
-    """Value of each injection, where the figure is one of injections."""
+    """Why there is no value, where its query failed."""
+    parts: Mapping[str, Mapping[str, tuple[float | None, int]]] = field(default_factory=dict)
+    """What it is split by besides channels, e.g. ``reason``: value and count of each."""
+    measure: str = ""
+    """How it is made of its samples: ``percentiles``, ``share``, ``total`` or ``longest``."""
+
+    def of(self, part: str) -> tuple[float | None, int] | None:
+        """Value and count of one channel, reason, injection, …; null where there is none of that name."""
+        return next((split[part] for split in (self.by_channel, *self.parts.values()) if part in split), None)
 
     def document(self) -> dict[str, Any]:
         return {
@@ -115,12 +122,28 @@ class KpiValue:
             "better": self.better,
             "definition": self.definition,
             "source": self.source,
-            "by_channel": {
-                name: {"value": value, "count": count} for name, (value, count) in self.by_channel.items()
+            "measure": self.measure,
+            **{
+                f"by_{dimension}": {
+                    name: {"value": value, "count": count} for name, (value, count) in split.items()
+                }
+                for dimension, split in {"channel": self.by_channel, **self.parts}.items()
             },
-            "by_injection": {name: {"value": value} for name, value in self.by_injection.items()},
             "reason": self.reason,
         }
+
+    @classmethod
+    def of_document(cls, name: str, entry: Mapping[str, Any]) -> Self:
+        """The figure that made an entry of a document."""
+        plain = {key: value for key, value in entry.items() if not key.startswith("by_")}
+        split = {
+            key.removeprefix("by_"): {
+                part: (one["value"], one.get("count", 1)) for part, one in value.items()
+            }
+            for key, value in entry.items()
+            if key.startswith("by_")
+        }
+        return cls(**plain, name=name, by_channel=split.pop("channel", {}), parts=split)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +154,30 @@ class ObjectiveResult:
     kpi: str
     value: float | None
     met: bool | None
+    by_channel: Mapping[str, bool] = field(default_factory=dict)
+    """Whether each channel alone meets it; those of which the figure cannot be said are left out."""
+    reason: str | None = None
+    """Why the figure could not be said."""
+    unit: str = ""
+
+    @property
+    def said(self) -> str:
+        """What the figure was, or why it could not be said, as half a sentence."""
+        if self.value is None:
+            return self.reason or "there were too few samples"
+        shown = f"{self.value * 100:.6g} %" if self.unit == "ratio" else f"{self.value:g} {self.unit}"
+        return f"it was {shown.strip()}"
 
     def document(self) -> dict[str, Any]:
-        return {"objective": self.objective, "kpi": self.kpi, "value": self.value, "met": self.met}
+        return {
+            "objective": self.objective,
+            "kpi": self.kpi,
+            "value": self.value,
+            "met": self.met,
+            "by_channel": dict(self.by_channel),
+            "reason": self.reason,
+            "unit": self.unit,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,23 +334,7 @@ class Verdict:
                 )
                 for entry in document["invariants"]
             ),
-            kpis=tuple(
-                KpiValue(
-                    **{
-                        **entry,
-                        "name": name,
-                        "by_channel": {
-                            channel: (one["value"], one["count"])
-                            for channel, one in entry["by_channel"].items()
-                        },
-                        "by_injection": {
-                            injection: one["value"]
-                            for injection, one in entry.get("by_injection", {}).items()
-                        },
-                    }
-                )
-                for name, entry in document["kpis"].items()
-            ),
+            kpis=tuple(KpiValue.of_document(name, entry) for name, entry in document["kpis"].items()),
             objectives=tuple(ObjectiveResult(**entry) for entry in document["objectives"]),
             faults=tuple(InjectionResult(**entry) for entry in document["faults"]),
             counts=document["counts"],

@@ -1,5 +1,7 @@
 """Two runs side by side: worse is only what noise does not explain."""
 
+from dataclasses import replace
+
 import pytest
 
 from peakproof.verdict.comparison import Change, Comparison
@@ -64,3 +66,14 @@ def test_runs_of_different_seeds_are_no_pair() -> None:
         VerdictError, match=r"^runs A and B are no pair: their seed is 1 and 2; compare runs of"
     ):
         Comparison.of(run("A", 1.0), run("B", 1.0, seed=2), [])
+
+
+def test_a_part_of_a_figure_is_told_and_decides_nothing() -> None:
+    def counted(name: str, timeouts: float) -> Verdict:
+        split = {"reason": {"timeout": (timeouts, 1)}}
+        kpi = KpiValue("exception_volume", 9.0, "exceptions", 9, "lower", "", "", parts=split)
+        return replace(run(name, 1.0), kpis=(kpi,))
+
+    found = Comparison.of(counted("A", 1.0), counted("B", 7.0), [counted("A2", 2.0)])
+    assert (found.verdict, found.reasons) == ("pass", ())
+    assert found.document()["kpis"]["exception_volume[timeout]"]["tendency"] == "worse"

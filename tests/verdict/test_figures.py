@@ -64,6 +64,19 @@ def test_percentiles_of_one_thing_are_one_row() -> None:
     assert row == FigureRow("order sync latency", "1.08 · ? s", ("900 · ? ms", "1.10 · ? s"), "What it is.")
 
 
+def test_what_a_figure_is_split_by_stands_beneath_it_the_greatest_first() -> None:
+    split: Mapping[str, Mapping[str, tuple[float | None, int]]] = {
+        "reason": {"timeout": (2.0, 2), "unknown_item": (5.0, 5)},
+        "system": {"erp": (None, 1)},
+    }
+    (row,) = rows_of(KpiValue("parked_exceptions", 7.0, "orders", 7, "lower", "", "", parts=split))
+    assert row.parts == (
+        ("reason unknown_item", "5 orders"),
+        ("reason timeout", "2 orders"),
+        ("system erp", "?"),
+    )
+
+
 @pytest.mark.parametrize(
     ("figure", "shown"),
     [

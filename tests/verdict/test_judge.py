@@ -143,7 +143,7 @@ def test_a_missed_objective_fails_and_so_does_one_without_samples() -> None:
     unsaid = verdict_of(GOOD, objectives=["order_sync_latency_p99 <= 60"])
     assert unsaid.verdict == "fail"
     assert unsaid.reasons[0] == (
-        "objective missed: order_sync_latency_p99 <= 60, but there were too few samples"
+        "objective missed: order_sync_latency_p99 <= 60, but there were too few samples (1)"
     )
 
 

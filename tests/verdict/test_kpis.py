@@ -207,10 +207,13 @@ def test_recovery_time_is_said_of_each_outage_and_its_value_is_the_longest() -> 
         at(52, posted("B")),
     ]
     figure = measured("recovery_time", rows)["recovery_time"]
-    assert (figure.value, figure.by_injection) == (6.0, {"erp-outage": 6.0, "wms-outage": 2.0})
-    assert figure.document()["by_injection"] == {"erp-outage": {"value": 6.0}, "wms-outage": {"value": 2.0}}
+    assert (figure.value, figure.of("erp-outage"), figure.of("wms-outage")) == (6.0, (6.0, 1), (2.0, 1))
+    assert figure.document()["by_injection"] == {
+        "erp-outage": {"value": 6.0, "count": 1},
+        "wms-outage": {"value": 2.0, "count": 1},
+    }
     never = measured("recovery_time", [*rows[:3], at(12, accepted())])["recovery_time"]
-    assert never.document()["by_injection"] == {"erp-outage": {"value": None}}
+    assert never.document()["by_injection"] == {"erp-outage": {"value": None, "count": 1}}
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def test_a_pull_request_gets_the_verdict_the_worst_findings_and_the_commands() -
     assert "**web-000001: booked 2 times**" in shown
     assert "✗     4.000 s  effect    erp       sales_order_received SO-2" in shown
     assert "peakproof run --from elsewhere/r1 --only web-000001" in shown
-    assert "| order\\_sync\\_latency\\_p50 &lt;= 60 | 5.00 | ✓ met |" in shown
+    assert "| order\\_sync\\_latency\\_p50 &lt;= 60 | 5.00 s | ✓ met |" in shown
 
 
 @pytest.mark.parametrize(

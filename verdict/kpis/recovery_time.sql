@@ -4,6 +4,7 @@
 -- source:     fault log (outages, closed ports, what struck the system under test); effects order_placed, sales_order_posted, sales_order_rejected, order_cancelled
 -- better:     lower
 -- measure:    longest
+-- by:         injection
 WITH outages AS (
     SELECT injection, min(at_ns) FILTER (WHERE mark = 'armed') AS began_ns, max(at_ns) FILTER (WHERE mark = 'healed') AS healed_ns
     FROM   faults

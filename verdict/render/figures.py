@@ -20,6 +20,8 @@ class FigureRow:
     by_channel: tuple[str, ...]
     """In the order of the channels; empty where a channel has none."""
     definition: str
+    parts: tuple[tuple[str, str], ...] = ()
+    """Names and values of what it is split by besides channels, the greatest first."""
 
 
 def channels_of(verdict: Verdict) -> list[str]:
@@ -53,7 +55,18 @@ def _row(name: str, kpis: Sequence[KpiValue], channels: Iterable[str]) -> Figure
             for channel in channels
         ),
         kpis[0].definition,
+        _parts(kpis[0]),
     )
+
+
+def _parts(kpi: KpiValue) -> tuple[tuple[str, str], ...]:
+    found = [
+        (value, f"{dimension} {name}")
+        for dimension, split in kpi.parts.items()
+        for name, (value, _) in split.items()
+    ]
+    found.sort(key=lambda part: (part[0] is None, -(part[0] or 0.0), part[1]))
+    return tuple((name, side_by_side([value], kpi.unit) or NOT_SAID) for value, name in found)
 
 
 def side_by_side(values: Sequence[float | None], unit: str) -> str:
@@ -61,7 +74,7 @@ def side_by_side(values: Sequence[float | None], unit: str) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return ""
-    if unit in ("units", "orders") and len(values) == 1:
+    if unit in ("units", "orders", "exceptions") and len(values) == 1:
         return counted(round(known[0]), unit.removesuffix("s"))
     scale = 1.0
     if unit == "ratio":
@@ -71,7 +84,7 @@ def side_by_side(values: Sequence[float | None], unit: str) -> str:
     return (
         " · ".join(NOT_SAID if value is None else three_digits(value * scale) for value in values)
         + f" {unit}"
-    )
+    ).rstrip()
 
 
 def three_digits(value: float) -> str:

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ... import __version__
 from ..result import ObjectiveResult, Outcome, Verdict
 from .exhibits import Exhibits
-from .figures import NOT_SAID, FigureRow, channels_of, figure_rows, percentiles_of, three_digits
+from .figures import NOT_SAID, FigureRow, channels_of, figure_rows, percentiles_of, side_by_side, three_digits
 from .manners import Manners
 from .script import scripts, style
 from .sentences import explanation
@@ -148,8 +148,8 @@ def _is_of(kpi: str, row: FigureRow) -> bool:
 
 def _goal(objective: ObjectiveResult) -> Goal:
     if objective.value is None:
-        return Goal(f"{objective.objective}: missed, too few samples", "✗", "missed")
-    value = three_digits(objective.value)
+        return Goal(f"{objective.objective}: missed, {objective.said}", "✗", "missed")
+    value = side_by_side([objective.value], objective.unit)
     if objective.met:
         return Goal(f"{objective.objective}: {value}", "✓", "met")
     return Goal(f"{objective.objective}: missed, {value}", "✗", "missed")

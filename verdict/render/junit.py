@@ -33,8 +33,7 @@ def _suite(verdict: Verdict) -> TestSuite:
     for objective in verdict.objectives:
         case = TestCase(objective.objective, "peakproof.objective")
         if not objective.met:
-            value = "not known: too few samples" if objective.value is None else str(objective.value)
-            case.result = [Failure(f"{objective.kpi} is {value}")]
+            case.result = [Failure(f"{objective.kpi}: {printable(objective.said)}")]
         suite.add_testcase(case)
     if verdict.run.duration_s is not None:
         suite.time = round(verdict.run.duration_s, 3)  # its cases take no time of their own

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..result import ObjectiveResult, Outcome, Verdict
 from ..suite import SuiteVerdict, worst_first
-from .figures import three_digits
+from .figures import side_by_side
 from .sentences import explanation
 from .wording import BANNERS, MARKS, commands, counted, evidence_lines, printable
 
@@ -85,8 +85,8 @@ def _objectives(objectives: Sequence[ObjectiveResult]) -> list[str]:
         return []
     lines = ["| objective | value | |", "| --- | ---: | --- |"]
     for one in objectives:
-        said = "✓ met" if one.met else "✗ too few samples" if one.value is None else "✗ missed"
-        value = "" if one.value is None else three_digits(one.value)
+        said = "✓ met" if one.met else "✗ missed"
+        value = plain(one.said) if one.value is None else side_by_side([one.value], one.unit)
         lines.append(f"| {plain(one.objective)} | {value} | {said} |")
     return [*lines, ""]
 

@@ -55,8 +55,7 @@ def _next(verdict: Verdict) -> str:
         return printable(f"Start with {finding.subject} ({finding.finding}): {result.remedy}")
     if verdict.verdict == "fail":
         missed = next(one for one in verdict.objectives if not one.met)
-        value = "it had too few samples" if missed.value is None else f"it was {missed.value:g}"
-        return f"Start with the objective {missed.objective}: {value}."
+        return printable(f"Start with the objective {missed.objective}: {missed.said}.")
     if verdict.reasons:
         return printable(f"First put this right: {verdict.reasons[0]}.")
     idle = sum(result.status == "not exercised" for result in verdict.invariants)

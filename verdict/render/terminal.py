@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ..result import Finding, InvariantResult, Outcome, Status, Verdict
 from ..timeline import Moment
-from .figures import NOT_SAID, channels_of, figure_rows, percentiles_of, three_digits
+from .figures import NOT_SAID, channels_of, figure_rows, percentiles_of, side_by_side
 from .wording import BANNERS, GUILTY, MARKS, commands, counted, evidence_lines, printable
 
 FINDINGS_SHOWN = 3
@@ -19,6 +19,9 @@ EVIDENCE_SHOWN = 8
 REASONS_SHOWN = 12
 WIDE = 110
 """Columns from which on there is room for the figures of each channel."""
+
+PARTS_SHOWN = 5
+"""Of the reasons, injections, … that a figure is split by, the greatest ones."""
 
 Found = tuple[InvariantResult, Finding]
 
@@ -127,13 +130,15 @@ def _figures(verdict: Verdict, *, by_channel: bool) -> Table:
         table.add_column(Text(printable(channel)), no_wrap=True)
     for row in figure_rows(verdict):
         table.add_row(row.name, row.overall, *row.by_channel[: len(channels)])
+        for part, value in row.parts[:PARTS_SHOWN]:
+            table.add_row(Text(f"  {printable(part)}", style="dim"), Text(value, style="dim"))
         if NOT_SAID in row.overall:
             table.caption = Text(f"{NOT_SAID} too few samples to say it", justify="left")
     for objective in verdict.objectives:
         mark: Status = "holds" if objective.met else "violated"
         table.add_row(
-            Text(f"{MARKS[mark]} {objective.objective}", style=_STATUS_STYLE[mark]),
-            three_digits(objective.value) if objective.value is not None else "too few",
+            Text(printable(f"{MARKS[mark]} {objective.objective}"), style=_STATUS_STYLE[mark]),
+            Text("not said" if objective.value is None else side_by_side([objective.value], objective.unit)),
         )
     return table
 
