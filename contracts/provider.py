@@ -67,7 +67,7 @@ def _jobs(
         path = folder / f"{place}.json"
         played = copy_of(pact, numbers, system.name, system.sut.api_key)
         path.write_text(json.dumps(played, ensure_ascii=False), "utf-8")
-        job = jobs.setdefault(system.name, stage.desk.job(system.name, system.url))
+        job = jobs.setdefault(system.name, stage.desk.job(system.name, system.near_url))
         job["pacts"].append(str(path))
     return list(jobs.values())
 

@@ -228,6 +228,11 @@ class SutConfig(Value):
 
     # What a run needs
 
+    @property
+    def host(self) -> str | None:
+        """Where it already runs; None where it is started by us."""
+        return urlsplit(self.url).hostname if self.url is not None else None
+
     def described(self) -> dict[str, Any]:
         """What run.json says of it; no secrets."""
         return {

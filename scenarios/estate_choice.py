@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import fields
+from ipaddress import IPv4Address
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
@@ -11,7 +12,7 @@ from ..chaos.fault import Throttle
 from ..chaos.plan import Plan
 from ..chaos.registry import THROTTLES
 from ..chaos.share import Shared
-from ..simulators.estate import SystemSettings
+from ..simulators.estate import EVERYWHERE, SystemSettings
 from ..simulators.registry import KINDS
 from .errors import unknown
 from .validation import Flag, Seconds, SomeSeconds, Value, Whole, Wrong, problem, shown
@@ -135,6 +136,38 @@ class EstateChoice(Value):
     """Which systems stand: the usual six, changed or added to by name; a null takes one away."""
 
     systems: dict[str, SystemChoice | None] = Field(default_factory=dict, validate_default=True)
+    host: str = "127.0.0.1"
+    """The IPv4 address that all of them listen on; others than this machine reach them on another one only."""
+    reached_at: str | None = None
+    """The host name or address under which the SUT and load workers reach them; ``host`` unless said."""
+
+    @field_validator("host")
+    @classmethod
+    def _is_an_address(cls, host: str) -> str:
+        try:
+            IPv4Address(host)
+        except ValueError:
+            raise ValueError(
+                f"must be an IPv4 address of this machine like 127.0.0.1, or {EVERYWHERE} for all of them, got {host!r}"
+            ) from None
+        return host
+
+    @field_validator("reached_at")
+    @classmethod
+    def _is_a_name(cls, name: str | None) -> str | None:
+        if name is not None and not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", name):
+            raise ValueError(f"must be a host name or address without port, like estate.local, got {name!r}")
+        return name
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        if self.host == EVERYWHERE and self.reached_at is None:
+            raise Wrong(
+                ("reached_at",),
+                f"is missing; where the systems listen on {EVERYWHERE}, say under which name of this machine "
+                "the middleware reaches them",
+            )
+        return self
 
     @field_validator("systems", mode="before")
     @classmethod

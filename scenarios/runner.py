@@ -127,8 +127,9 @@ class Runner:
         self._writer = AttentiveWriter(self.folder / "history", "estate")
         plan = self.scenario.plan(self.seed)
         try:
-            key = self.sut_config.api_key if self.sut_config else None
-            estate = Estate(self.scenario.estate_settings(self.seed, key), self._writer, self._clock)
+            config = self.sut_config
+            key, host = (config.api_key, config.host) if config else (None, None)
+            estate = Estate(self.scenario.estate_settings(self.seed, key, host), self._writer, self._clock)
         except EstateError as error:
             self._writer.close()
             raise RunError(str(error), self.folder) from None

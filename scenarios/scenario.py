@@ -35,6 +35,7 @@ from ..loadtests.shoppers import DEFAULT_LOCATIONS, Habits, plan
 from ..loadtests.trace import Trace
 from ..simulators.estate import EstateSettings
 from ..simulators.kit.events import LADDER_S, DeliverySettings
+from ..simulators.kit.subscriptions import LOOPBACK
 from ..verdict.errors import VerdictError
 from ..verdict.objective import Objective
 from .errors import ScenarioError, unknown
@@ -372,8 +373,13 @@ class Scenario(Value):
         """The schedule, outermost first, in real seconds from the start of the workload."""
         return [entry.injection(self.duration_s) for entry in self.schedule]
 
-    def estate_settings(self, seed: int, sut_key: str | None = None) -> EstateSettings:
-        """The estate to stand up, with throttles that have counted nothing yet; ``sut_key`` is secret."""
+    def estate_settings(
+        self, seed: int, sut_key: str | None = None, sut_host: str | None = None
+    ) -> EstateSettings:
+        """The estate to stand up, with throttles that have counted nothing yet; ``sut_key`` is secret.
+
+        Events are sent to ``sut_host``, too, where the SUT asks for that by API.
+        """
         return EstateSettings(
             systems=self.estate.settings(),
             time_scale=self.time_scale,
@@ -382,6 +388,9 @@ class Scenario(Value):
                 self.deliveries.ladder_s, self.deliveries.timeout_s, self.deliveries.in_flight
             ),
             sut_key=sut_key,
+            allowed_hosts=LOOPBACK | ({sut_host} if sut_host else frozenset()),
+            host=self.estate.host,
+            reached_at=self.estate.reached_at,
         )
 
     def plan(self, seed: int) -> Plan:

@@ -232,7 +232,7 @@ class Shop:
         system = self._estate.systems[channel]
         headers = {"Authorization": f"Bearer {system.shopper.api_key}"}
         try:
-            async with self._session.post(system.url + path, json=body, headers=headers) as reply:
+            async with self._session.post(system.near_url + path, json=body, headers=headers) as reply:
                 answer: dict[str, Any] = {}
                 with suppress(ValueError, aiohttp.ContentTypeError):
                     answer = await reply.json(content_type=None)

@@ -43,6 +43,10 @@ FLUSH_S = 0.02
 """How long a delivery or a body may wait before it is written."""
 
 
+EVERYWHERE = "0.0.0.0"
+"""To listen on every address that the machine has."""
+
+
 class EstateError(Exception):
     """The estate cannot stand as it was asked to; the text is one line for the user."""
 
@@ -76,6 +80,10 @@ class EstateSettings:
     deliveries: DeliverySettings = field(default_factory=DeliverySettings)
     allowed_hosts: frozenset[str] = subscriptions.LOOPBACK
     """Hosts that subscriptions made by API may point at."""
+    host: str = "127.0.0.1"
+    """The IPv4 address that every system listens on."""
+    reached_at: str | None = None
+    """Under which name others reach them; at ``host`` unless said."""
     sut_key: str | None = None
     """Static key and client secret of the SUT's client on every system; new ones for each run unless said."""
 
@@ -128,12 +136,20 @@ class System:
     sut: Client
     shopper: Client
     port: Port
+    reached_at: str | None = None
     server: uvicorn.Server | None = None
 
     @property
     def url(self) -> str:
+        """As others reach it."""
         host, port = self.port.address
-        return f"http://{host}:{port}"
+        return f"http://{self.reached_at or host}:{port}"
+
+    @property
+    def near_url(self) -> str:
+        """As processes on this machine reach it, whatever name others use."""
+        host, port = self.port.address
+        return f"http://{'127.0.0.1' if host == EVERYWHERE else host}:{port}"
 
     @property
     def socket(self) -> socket.socket:
@@ -142,7 +158,7 @@ class System:
 
 
 class Estate:
-    """Every system of a run in this process, on its own port of 127.0.0.1.
+    """Every system of a run in this process, on its own port; of 127.0.0.1, unless the settings say otherwise.
 
     ``start`` needs a running event loop; ledgers can be seeded before. Raises EstateError for a port in use and for
     rules that a system does not have.
@@ -430,10 +446,13 @@ class Estate:
         subscriptions.declare(face, self.dispatcher, frozenset(kind.topics), self.settings.allowed_hosts)
         door = Door(face, gate, self.writer, self.clock, service_s=settings.service_s, sleep=asyncio.sleep)
         gate.on_rules.append(ledger.rules_changed)
-        port = _listen(name, settings.port)
+        port = _listen(name, self.settings.host, settings.port)
         gate.levers = SystemLevers(name, port, world, authenticator)
         self.dispatcher.clocks[name] = world.told
-        self.systems[name] = System(name, settings.kind, ledger, face, gate, door, sut, shopper, port)
+        reached_at = self.settings.reached_at
+        self.systems[name] = System(
+            name, settings.kind, ledger, face, gate, door, sut, shopper, port, reached_at
+        )
 
     def _ledger(self, name: str, settings: SystemSettings, world: World) -> Ledger:
         rules = self._rules(name, settings)
@@ -517,10 +536,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(name: str, port: int) -> Port:
+def _listen(name: str, host: str, port: int) -> Port:
     try:
-        return Port("127.0.0.1", port)
+        return Port(host, port)
     except OSError as error:
         raise EstateError(
-            f"system {name!r}: port {port} of 127.0.0.1 cannot be had ({error.strerror}); choose another or 0"
+            f"system {name!r}: port {port} of {host} cannot be had ({error.strerror}); choose another or 0"
         ) from None

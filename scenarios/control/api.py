@@ -100,7 +100,7 @@ class Control:
         async def shoppers() -> dict[str, Any]:
             systems = self._estate.systems
             found = {
-                name: {"url": systems[name].url, "api_key": systems[name].shopper.api_key}
+                name: {"url": systems[name].near_url, "api_key": systems[name].shopper.api_key}
                 for name in self._estate.channels
             }
             return {"schema": SCHEMA, "shoppers": found}

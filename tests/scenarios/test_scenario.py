@@ -171,6 +171,14 @@ def test_the_estate_gets_seed_scale_and_patience() -> None:
     assert (settings.deliveries.ladder_s, settings.deliveries.timeout_s) == ((0.0, 1.0), 2.0)
 
 
+def test_the_estate_is_reached_from_this_machine_only_unless_the_scenario_says_otherwise() -> None:
+    usual = scenario().estate_settings(1)
+    assert (usual.host, usual.reached_at) == ("127.0.0.1", None)
+    open_ = scenario(estate={"host": "0.0.0.0", "reached_at": "estate"}).estate_settings(1, sut_host="sut")
+    assert (open_.host, open_.reached_at) == ("0.0.0.0", "estate")
+    assert open_.allowed_hosts - usual.allowed_hosts == {"sut"}
+
+
 def test_channels_are_the_marketplaces_with_their_shares_and_currencies() -> None:
     found = Scenario.load("black-friday").channels
     assert [(one.name, one.currency, one.share, one.also_currency) for one in found] == [

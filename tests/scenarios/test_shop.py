@@ -208,7 +208,8 @@ async def working(*items: Item, answers: tuple[Answer, ...] = ()) -> AsyncIterat
         observers=[],
         systems={
             "web": SimpleNamespace(
-                url=f"http://127.0.0.1:{channel.server.port}", shopper=SimpleNamespace(api_key="key-of-web")
+                near_url=f"http://127.0.0.1:{channel.server.port}",
+                shopper=SimpleNamespace(api_key="key-of-web"),
             )
         },
         of_kind=lambda kind: iter([SimpleNamespace(ledger=ledgers[kind])]),

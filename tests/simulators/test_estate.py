@@ -81,6 +81,22 @@ async def test_every_system_answers_on_its_own_free_port(tmp_path: Path) -> None
                 assert document["openapi"].startswith("3.1")
 
 
+async def test_it_listens_where_it_is_told_and_is_known_under_its_name(tmp_path: Path) -> None:
+    async with standing(tmp_path, host="127.0.0.2", reached_at="estate.local") as estate:
+        erp = estate.systems["erp"]
+        assert erp.socket.getsockname()[0] == "127.0.0.2"
+        assert estate.addresses()["erp"].url == f"http://estate.local:{port_of(estate, 'erp')}"
+        assert erp.near_url == f"http://127.0.0.2:{port_of(estate, 'erp')}"
+
+
+def test_who_listens_everywhere_is_near_on_this_machine(tmp_path: Path) -> None:
+    estate = small_estate(tmp_path, host="0.0.0.0", reached_at="estate.local")
+    assert estate.systems["erp"].near_url == f"http://127.0.0.1:{port_of(estate, 'erp')}"
+    for system in estate.systems.values():
+        system.socket.close()
+    estate.writer.close()
+
+
 async def test_each_system_has_credentials_of_its_own(tmp_path: Path) -> None:
     async with standing(tmp_path) as estate:
         key = estate.addresses()["oms"].api_key
