@@ -33,11 +33,13 @@ from .scenarios.run_folder import run_folder
 
 # Everything else is imported inside the commands: `--help` and a typing mistake are answered at once.
 if TYPE_CHECKING:
+    from .loadtests.search import Search
     from .scenarios.config import SutConfig
     from .scenarios.control.client import Remote
     from .scenarios.runner import Progress, Runner
     from .scenarios.scenario import Scenario
     from .scenarios.sut_choice import SutChoice
+    from .verdict.limit import Step
     from .verdict.result import Verdict
     from .verdict.suite import Part
 
@@ -479,11 +481,23 @@ def load(
         typer.Argument(metavar="PROFILE", help="See: peakproof list profiles; or the path of a .toml file."),
     ],
     peak: Annotated[
-        str, typer.Option("--peak", metavar="RATE", help="Orders at the profile's peak: 600/min, 10/s.")
-    ] = "300/min",
+        str | None,
+        typer.Option(
+            "--peak",
+            metavar="RATE",
+            help="Orders at the profile's peak: 600/min, 10/s; 300/min unless said. A search begins there.",
+            show_default=False,
+        ),
+    ] = None,
     duration: Annotated[
-        str, typer.Option("--duration", metavar="TIME", help="The profile's time is compressed into 90s, 3m.")
-    ] = "60s",
+        str | None,
+        typer.Option(
+            "--duration",
+            metavar="TIME",
+            help="The profile's time is compressed into 90s, 3m; 60s unless said. Of a search: each rate's.",
+            show_default=False,
+        ),
+    ] = None,
     scenario: Annotated[
         str | None,
         typer.Option(
@@ -502,6 +516,24 @@ def load(
     middleware: MiddlewareOption = None,
     seed: SeedOption = 1,
     overrides: SetOption = None,
+    step_factor: Annotated[
+        float | None,
+        typer.Option(
+            "--step-factor",
+            metavar="TIMES",
+            help="Of a search (find-the-limit): the next rate while all holds; 2 unless said.",
+            show_default=False,
+        ),
+    ] = None,
+    resolution: Annotated[
+        float | None,
+        typer.Option(
+            "--resolution",
+            metavar="PART",
+            help="Of a search: how near what held and what broke must come; 0.1 unless said.",
+            show_default=False,
+        ),
+    ] = None,
     ui: Annotated[
         int | None,
         typer.Option("--ui", metavar="PORT", help="Serve Locust's web page there.", show_default=False),
@@ -510,11 +542,29 @@ def load(
     as_json: JsonOption = False,
 ) -> None:
     """Put a load profile on a middleware with open arrivals, judge what happened, and say how fast it was."""
+    from .loadtests.profile import Profile
     from .scenarios.control.wish import seconds
     from .scenarios.load import LoadRunner, loaded, peak_of
 
     _check_out(out)
-    wanted = loaded(profile, peak_of(peak), seconds("--duration", duration) or 0.0, scenario)
+    if (search := Profile.named(profile).search) is not None:
+        try:
+            search = search.changed(
+                start_per_min=None if peak is None else peak_of(peak),
+                step_s=seconds("--duration", duration),
+                step_factor=step_factor,
+                resolution=resolution,
+            )
+        except ValueError as error:
+            raise UsageError(f"{profile}: {error}") from None
+        _find_limit(
+            profile, search, scenario, config, middleware, seed, overrides, objectives, ui, out, as_json
+        )
+    for option, given in (("--step-factor", step_factor), ("--resolution", resolution)):
+        if given is not None:
+            raise UsageError(f"{option} {given:g}: profile {profile} is run once; only a search has steps")
+    peak = peak or "300/min"
+    wanted = loaded(profile, peak_of(peak), seconds("--duration", duration) or 60.0, scenario)
     wanted = wanted.with_overrides(_overrides(overrides or []))
     choice = _sut(config, middleware, wanted)
     wanted, _ = wanted.fit_for(choice.sut)
@@ -527,6 +577,71 @@ def load(
         LoadRunner, wanted, choice.sut, seed=seed, out=out, origin=choice.origin, ui_port=ui
     )
     _run_and_judge(make, out, sql, objectives or [], as_json)
+
+
+def _find_limit(
+    profile: str,
+    search: "Search",
+    scenario: str | None,
+    config: Path | None,
+    middleware: str | None,
+    seed: int,
+    overrides: list[str] | None,
+    objectives: list[str] | None,
+    ui: int | None,
+    out: Path,
+    as_json: bool,
+) -> NoReturn:
+    """Run one rate after another, show each verdict as it comes and what they come to, and exit."""
+    from .scenarios.limit import LimitRunner
+    from .scenarios.load import LoadRunner, loaded
+
+    wishes = _overrides(overrides or [])
+
+    def at(per_min: float) -> "Scenario":
+        wanted = loaded(profile, per_min, search.lasts_s(per_min), scenario).with_overrides(wishes)
+        if not wanted.objectives and not objectives:
+            wanted = wanted.model_copy(update={"objectives": search.objectives})
+        return wanted
+
+    first = at(search.start_per_min)
+    choice = _sut(config, middleware, first)
+    _judged_by(None, [*first.objectives, *(objectives or [])])
+    first.plan(seed)
+    _say(f"profile {profile}: from {search.start_per_min:g}/min on, until a rate breaks; seed {seed}")
+    _say(f"what must hold: {'; '.join([*first.objectives, *(objectives or [])])}, and every invariant")
+    with _Shown() as shown:
+        runner = LimitRunner(
+            profile,
+            search,
+            lambda per_min: at(per_min).fit_for(choice.sut)[0],
+            functools.partial(LoadRunner, sut=choice.sut, seed=seed, origin=choice.origin, ui_port=ui),
+            seed=seed,
+            out=out,
+            objectives=objectives or [],
+            on_start=lambda per_min, one: _say(f"{per_min:,.6g}/min for {one.duration_s:g} s"),
+            on_progress=shown,
+            on_judged=_say_step,
+        )
+        try:
+            limit = runner.run()
+        finally:
+            _Desk.folder = runner.folder if runner.folder != out else None
+    if as_json:
+        typer.echo(json.dumps(limit.document(), indent=1, ensure_ascii=False))
+    else:
+        from .verdict.render.limit import render
+
+        render(limit, _stdout())
+    _say(f"recorded in {runner.folder}; read {runner.folder / 'report.html'}")
+    _to_pull_request(runner.folder)
+    raise SystemExit(limit.exit_code)
+
+
+def _say_step(step: "Step") -> None:
+    from .verdict.render.limit import line
+
+    err.print(line(step), soft_wrap=True)
 
 
 @app.command("try")
@@ -1576,6 +1691,7 @@ class _Shown:
     def _rate(self, progress: "Progress") -> str:
         """Orders a second over the last seconds, while shoppers buy."""
         if progress.phase != "workload":
+            self._lately = []
             return ""
         now_s = progress.elapsed_s
         self._lately = [one for one in self._lately if one[0] >= now_s - RATE_OVER_S]

@@ -23,6 +23,9 @@ workload: { profile: black-friday, peak_per_min: 600 }
   `hourly_percent` (24 shares of a day) with `day_multiple`; `steps` of `step_s` seconds each, where `ordinary` is an ordinary
   day's value; or a `curve` of points `[second, rate]` with straight lines between them, and a jump where a second stands twice.
 
+- A profile with a `[search]` table is not run once but at one rate after another, to find the highest that holds: see
+  [the limit](load.md#the-limit). The shape of each run is the profile's.
+
 *Mean* and *peak* are multiples of an ordinary day's mean rate. The pictures show the rate over the whole time, each as high as its peak.
 """
 
@@ -67,6 +70,9 @@ def described(profile: Profile) -> Iterator[str]:
         value = getattr(profile.buying, one.name)
         if value != one.default:
             yield f"- Buying: `{one.name}` {str(value).lower()}"
+    if profile.search is not None:
+        for key, value in profile.search.document().items():
+            yield f"- Search: `{key}` {', '.join(f'`{one}`' for one in value) if isinstance(value, list) else f'{value:g}'}"
     for source in profile.sources:
         yield f"- Source: {source}"
     yield ""

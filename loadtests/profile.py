@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .buying import Buying
+from .search import Search
 
 HOURS = 24
 DAY_S = 86_400
@@ -22,7 +23,7 @@ SHAPES = {
     "curve": ("curve",),
 }
 """The three ways to write a curve down, by their main key, with all the keys of each."""
-KEYS = ("summary", "sources", "buying", *(key for keys in SHAPES.values() for key in keys))
+KEYS = ("summary", "sources", "buying", "search", *(key for keys in SHAPES.values() for key in keys))
 
 
 class ProfileError(ValueError):
@@ -40,6 +41,8 @@ class Profile:
     Straight lines between them; where a time stands twice, the rate jumps."""
     buying: Buying = field(default_factory=Buying)
     sources: tuple[str, ...] = ()
+    search: Search | None = None
+    """Under load it is not run once, but again and again at other rates, to find the highest that holds."""
 
     @classmethod
     def shipped(cls, name: str) -> "Profile":
@@ -158,14 +161,22 @@ class _Reader:
         points = self._points(given)
         if not any(rate > 0 for _, rate in points):
             self._wrong("has no orders at all: expected a rate above 0 somewhere")
-        wanted = given.get("buying", {})
-        if not isinstance(wanted, dict):
-            self._wrong(f"buying must be a table of keys, got {wanted!r}")
+        wanted, searched = self._table(given, "buying"), self._table(given, "search")
         try:
             buying = Buying.of(wanted)
         except ValueError as error:
             self._wrong(f"buying: {error}")
-        return Profile(name, given["summary"], points, buying, tuple(sources))
+        try:
+            search = Search.of(searched) if "search" in given else None
+        except ValueError as error:
+            self._wrong(f"search: {error}")
+        return Profile(name, given["summary"], points, buying, tuple(sources), search)
+
+    def _table(self, given: Mapping[str, Any], key: str) -> dict[str, Any]:
+        wanted = given.get(key, {})
+        if not isinstance(wanted, dict):
+            self._wrong(f"{key} must be a table of keys, got {wanted!r}")
+        return wanted
 
     def _points(self, given: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
         shapes = [main for main, keys in SHAPES.items() if any(key in given for key in keys)]

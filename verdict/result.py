@@ -208,13 +208,20 @@ class Validity:
     """Whether the run has earned a verdict; with any reason against it, a pass becomes inconclusive."""
 
     reasons: tuple[str, ...] = ()
+    at_limit: tuple[str, ...] = ()
+    """Of a run under load: who could do no more, of `generator`, `estate` and `sut`."""
 
     @property
     def verdict(self) -> Literal["valid", "inconclusive"]:
         return "inconclusive" if self.reasons else "valid"
 
+    @property
+    def not_the_sut(self) -> tuple[str, ...]:
+        """Those of them that are peakproof's own: what was slow then says nothing of the system under test."""
+        return tuple(who for who in self.at_limit if who != "sut")
+
     def document(self) -> dict[str, Any]:
-        return {"verdict": self.verdict, "reasons": list(self.reasons)}
+        return {"verdict": self.verdict, "reasons": list(self.reasons), "at_limit": list(self.at_limit)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +329,9 @@ class Verdict:
             run=RunFacts(**{**run, "flows": tuple(run.get("flows", ()))}),
             verdict=document["verdict"],
             reasons=tuple(document["reasons"]),
-            validity=Validity(tuple(document["validity"]["reasons"])),
+            validity=Validity(
+                tuple(document["validity"]["reasons"]), tuple(document["validity"].get("at_limit", ()))
+            ),
             invariants=tuple(
                 InvariantResult(
                     **{key: value for key, value in entry.items() if key not in ("class", "findings")},

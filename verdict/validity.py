@@ -64,7 +64,22 @@ def check(history: History, injections: tuple[InjectionResult, ...]) -> Validity
         *_settled(history),
         *_readable(history),
     )
-    return Validity(tuple(dict.fromkeys(reasons)))
+    return Validity(tuple(dict.fromkeys(reasons)), tuple(_at_limit(history)))
+
+
+def _at_limit(history: History) -> Iterator[str]:
+    """Who could do no more, of those that a run under load has: the reasons say how that was seen."""
+    run = history.run
+    if not isinstance(run.get("load"), Mapping):
+        return
+    early = bool(run.get("ended_early"))
+    late_s = _acts_late_s(history)
+    if (late_s is not None and late_s > LATE_UNDER_LOAD_S) or (run.get("unsent") and not early):
+        yield "generator"
+    if (_of(run["load"], "estate", "loop_lag_p99_s") or 0.0) > LAG_UNDER_LOAD_S:
+        yield "estate"
+    if any(_sut_alive(run)) or (run.get("settled") is not True and not early):
+        yield "sut"
 
 
 def _finished(run: Any) -> Iterator[str]:
@@ -108,9 +123,7 @@ def _limits(history: History) -> Iterator[str]:
     load = history.run.get("load")
     if not isinstance(load, Mapping):
         return
-    late_s = history.one(
-        "SELECT quantile_cont((at_ns - due_ns) / 1e9, 0.99) FROM workload WHERE due_ns IS NOT NULL AND replied_ns IS NOT NULL"
-    )
+    late_s = _acts_late_s(history)
     if late_s is not None and LATE_UNDER_LOAD_S < late_s <= MOST_LATE_S:
         cpu = _percent(load, "generator")
         yield (
@@ -124,6 +137,14 @@ def _limits(history: History) -> Iterator[str]:
             f"the estate was the limit: 1 in 100 turns of its loop came {lag_s * 1e3:.0f} ms late or more{cpu}; "
             "take a lower peak or a larger machine"
         )
+
+
+def _acts_late_s(history: History) -> float | None:
+    """How late 1 in 100 acts of the generator came, or later."""
+    late_s: float | None = history.one(
+        "SELECT quantile_cont((at_ns - due_ns) / 1e9, 0.99) FROM workload WHERE due_ns IS NOT NULL AND replied_ns IS NOT NULL"
+    )
+    return late_s
 
 
 def _of(load: Mapping[str, Any], who: str, what: str) -> float | None:

@@ -160,7 +160,7 @@ def test_as_much_is_in_at_a_moment_as_the_curve_says(share: float, name: str) ->
     ("text", "message"),
     [
         ("summary = ", "is not TOML: "),
-        (GOOD + "peak = 3\n", "unknown key 'peak' (valid: summary, sources, buying, day_multiple, "),
+        (GOOD + "peak = 3\n", "unknown key 'peak' (valid: summary, sources, buying, search, day_multiple, "),
         (GOOD + "day_multipel = 3\n", "unknown key 'day_multipel'; did you mean 'day_multiple'? (valid: "),
         (HEAD + "day_multiple = 1\n", "lacks hourly_percent"),
         (HEAD, "must have one of hourly_percent, steps, curve, got none of them"),
@@ -192,6 +192,8 @@ def test_as_much_is_in_at_a_moment_as_the_curve_says(share: float, name: str) ->
         (HEAD + "curve = [[0, 1], [0, 2]]\n", "curve must last longer than 0 seconds"),
         (CURVE + "buying = 3\n", "buying must be a table of keys, got 3"),
         (CURVE + "[buying]\nsku = 3\n", "buying: unknown key 'sku'; did you mean 'skus'? (valid: skus, "),
+        (CURVE + "search = true\n", "search must be a table of keys, got True"),
+        (CURVE + "[search]\nstep_factor = 0.5\n", "search: step_factor must be a number above 1, got 0.5"),
         (CURVE + "[buying]\nskus = 0\n", "buying: skus must be a whole number from 1 up, got 0"),
         (CURVE + "[buying]\nbatch_every = 2\n", "buying: batch_every and batch_lines belong together"),
         (CURVE + "[buying]\none_channel = 1\n", "buying: one_channel must be true or false, got 1"),

@@ -183,6 +183,17 @@ def test_an_objective_that_is_met_changes_nothing() -> None:
     assert conclude([result_of("holds")], Validity(), [met])[0] == "pass"
 
 
+def test_a_missed_objective_is_the_middlewares_only_where_nobody_else_was_the_limit() -> None:
+    missed = ObjectiveResult("x <= 1", "x", 2.0, False)
+    said = "objective missed: x <= 1, but it was 2"
+    assert conclude([result_of("holds")], Validity(), [missed]) == ("fail", (said,))
+    reasons = ("the estate was the limit",)
+    theirs = Validity(reasons, ("estate",))
+    assert conclude([result_of("holds")], theirs, [missed]) == ("inconclusive", (*reasons, said))
+    assert conclude([result_of("violated")], theirs, [missed])[0] == "fail"
+    assert conclude([result_of("holds")], Validity(("not settled",), ("sut",)), [missed])[0] == "fail"
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     writer = HistoryWriter(tmp_path / "history", "estate")

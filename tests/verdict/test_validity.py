@@ -230,3 +230,23 @@ def test_no_run_json_at_all_is_said() -> None:
     with history_of([accepted()], run={"x": 1}) as history:
         history.run = {}
         assert "there is no run.json: nothing says what was run" in check(history, ()).reasons
+
+
+def at_limit(run: Mapping[str, Any], rows: Sequence[Row]) -> tuple[str, ...]:
+    with history_of(rows, run=run) as history:
+        return check(history, ()).at_limit
+
+
+def test_under_load_it_is_said_who_could_do_no_more() -> None:
+    load = SOUND | {"load": LOAD}
+    assert at_limit(load, [*BOOKED, answered(0.05)]) == ()
+    assert (
+        at_limit(load, [*BOOKED, answered(0.3)]) == at_limit(load | {"unsent": 3}, BOOKED) == ("generator",)
+    )
+    lagging = LOAD | {"estate": {"loop_lag_p99_s": 0.4, "cpu_p95": 1.0}}
+    assert at_limit(SOUND | {"load": lagging}, BOOKED) == ("estate",)
+    assert at_limit(load | {"settled": False}, BOOKED) == ("sut",)
+    assert at_limit(load | {"sut": {"exit": 1}}, BOOKED) == ("sut",)
+    early = {"settled": False, "unsent": 3, "ended_early": "interrupted by the user"}
+    assert at_limit(load | early, BOOKED) == ()
+    assert at_limit(SOUND | {"settled": False}, [*BOOKED, late(0.3)]) == (), "nobody was loaded"

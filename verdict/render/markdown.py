@@ -16,14 +16,14 @@ INVARIANTS_SHOWN = 60
 
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~$@]|:(?=//))")
 """What means something in the middle of a line, where every text from outside stands."""
-_SIGNS: dict[Outcome, str] = {"pass": "✅", "fail": "❌", "inconclusive": "❔"}
+SIGNS: dict[Outcome, str] = {"pass": "✅", "fail": "❌", "inconclusive": "❔"}
 
 
 def render(verdict: Verdict, folder: Path) -> str:
     """The summary of one run."""
     return "\n".join(
         [
-            f"## {_SIGNS[verdict.verdict]} {plain(verdict.run.scenario or 'run')}: {plain(BANNERS[verdict.verdict])}",
+            f"## {SIGNS[verdict.verdict]} {plain(verdict.run.scenario or 'run')}: {plain(BANNERS[verdict.verdict])}",
             "",
             *(f"{plain(sentence)}  " for sentence in explanation(verdict)),
             "",
@@ -39,7 +39,7 @@ def render(verdict: Verdict, folder: Path) -> str:
 def render_suite(suite: SuiteVerdict) -> str:
     """The summary of a suite: a line a scenario, then the worst findings."""
     lines = [
-        f"## {_SIGNS[suite.verdict]} suite {plain(suite.suite)}: {suite.verdict}",
+        f"## {SIGNS[suite.verdict]} suite {plain(suite.suite)}: {suite.verdict}",
         "",
         "| scenario | verdict | orders | calls | findings | first reason |",
         "| --- | --- | ---: | ---: | ---: | --- |",
@@ -49,7 +49,7 @@ def render_suite(suite: SuiteVerdict) -> str:
         findings = sum(result.findings_count for result in verdict.invariants)
         reason = plain(verdict.reasons[0]) if verdict.verdict != "pass" and verdict.reasons else ""
         lines.append(
-            f"| {plain(part.scenario)} | {_SIGNS[verdict.verdict]} {verdict.verdict} | {verdict.counts.get('orders', 0):,} | "
+            f"| {plain(part.scenario)} | {SIGNS[verdict.verdict]} {verdict.verdict} | {verdict.counts.get('orders', 0):,} | "
             f"{verdict.counts.get('calls', 0):,} | {findings:,} | {reason} |"
         )
     lines += [f"| {plain(name)} | not run | | | | |" for name in suite.missing]
