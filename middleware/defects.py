@@ -40,6 +40,7 @@ from .mistakes import (
     TokenForEachCall,
     Unrestrained,
     UrgentLast,
+    VoidsEarly,
 )
 from .order import Order, Request, Wanted, amount, encoded
 from .policies import Backoff, Policies, Reply, Verdict
@@ -341,6 +342,7 @@ DEFECTS: dict[str, Defect] = {
         lambda: Policies(steps=Forgetful()),
         (
             "unfillable_orders_cancelled_and_voided",
+            "voided_once",
             "short_lines_cancelled_everywhere",
             "split_shipments_add_up",
             "cancellations_decided",
@@ -511,6 +513,11 @@ DEFECTS: dict[str, Defect] = {
         "Reckons what it captures in floats and cuts the cents off.",
         lambda: Policies(steps=Floats()),
         ("captured_once_in_the_right_amount", "money_balances"),
+    ),
+    "voids-early": Defect(
+        "Gives back the rest of a payment when the first parcel is captured, with others still to come.",
+        lambda: Policies(steps=VoidsEarly()),
+        ("voided_once",),
     ),
     "first-page-only": Defect(
         "Reads the first page of a list for the whole, and asks next time for what changed since.",

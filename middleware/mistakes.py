@@ -17,6 +17,7 @@ from .breaker import CircuitBreaker
 from .documents import ItemResult
 from .order import Order, Request, Wanted, encoded
 from .policies import Backoff, InSeconds, Reply, StableKeys, ToTheEnd, Verdict
+from .steps.giving_up import VOID
 from .steps.paths import content_of, payment
 from .steps.shipping import CAPTURE, REQUEST
 from .steps.taking_in import BOOK
@@ -278,3 +279,13 @@ def _capture_in_floats(order: Order, shipment_id: str) -> Request:
 
 
 FLOAT_CAPTURE = replace(CAPTURE, request=_capture_in_floats)
+
+
+@dataclass(frozen=True, slots=True)
+class VoidsEarly:
+    """What the first parcel leaves of a payment is given back, whatever is still to come."""
+
+    def chosen(self, order: Order, planned: Wanted) -> Wanted:
+        yield from planned
+        if order.ended is None and any(order.over(CAPTURE.key(shipment)) for shipment in order.shipments):
+            yield VOID, ""

@@ -391,8 +391,19 @@ def captured(
     )
 
 
-def voided(order: str = "A") -> Effect:
-    return effect("payments", "payment_voided", order_ref=order, document_id=f"PAY-{order}", status="voided")
+def voided(order: str = "A", amount: str = "28.95") -> Effect:
+    return _given_back("payment_voided", order, amount)
+
+
+def hold_expired(order: str = "A", amount: str = "28.95") -> Effect:
+    return _given_back("payment_expired", order, amount)
+
+
+def _given_back(kind: str, order: str, amount: str) -> Effect:
+    document, status = f"PAY-{order}", kind.removeprefix("payment_")
+    return effect(
+        "payments", kind, order_ref=order, document_id=document, amount=amount, currency="GBP", status=status
+    )
 
 
 def billed(order: str = "A", amount: str = "28.95", *, shipment: str = "SHP-1") -> Effect:

@@ -21,6 +21,7 @@ from .histories import (
     erp_cancelled,
     erp_lines_cancelled,
     fulfilment_cancelled,
+    hold_expired,
     invoiced,
     lines_cancelled,
     oms_cancelled,
@@ -28,6 +29,7 @@ from .histories import (
     oms_told,
     parked,
     posted,
+    refused,
     requested,
     return_received,
     shipped,
@@ -38,6 +40,7 @@ from .histories import (
 MUGS = ORDERED[:1]
 TEA = ORDERED[1:]
 ONE_MUG: Lines = [("1", "mug", 1, "10.00")]
+SHORT_OF_TEA: list[Row] = [accepted(), authorised(), shipped(lines=MUGS, short=[("2", 1)])]
 
 READY: list[Row] = [accepted(), created(), booked(), posted(), allocated()]
 
@@ -291,6 +294,66 @@ CASES = [
         ),
         ("violated", "captured", [accepted(), authorised(), unfillable(), captured(), cancelled()]),
         ("indeterminate", "not cancelled when the run was cut off", [accepted(), authorised(), unfillable()]),
+    ),
+    *cases(
+        "voided_once",
+        ("not exercised", "all of it shipped and charged", [accepted(), authorised(), shipped(), captured()]),
+        ("holds", "cancelled and voided", [accepted(), authorised(), cancelled(), voided()]),
+        ("holds", "voided before its channel was told", [accepted(), authorised(), voided(), cancelled()]),
+        (
+            "holds",
+            "the rest of a short order",
+            [*SHORT_OF_TEA, captured(amount="24.95"), voided(amount="4.00")],
+        ),
+        (
+            "holds",
+            "two parcels, the second short",
+            [
+                accepted(),
+                authorised(),
+                shipped(lines=ONE_MUG),
+                shipped(shipment="SHP-2", lines=ONE_MUG, short=[("2", 1)]),
+                captured(amount="14.95"),
+                captured(amount="10.00", shipment="SHP-2"),
+                voided(amount="4.00"),
+            ],
+        ),
+        ("holds", "what was short was free", [*SHORT_OF_TEA, captured()]),
+        (
+            "holds",
+            "one line cancelled, the other charged",
+            [
+                *(accepted(), authorised(), lines_cancelled(lines=TEA), shipped(lines=MUGS)),
+                *(captured(amount="24.95"), voided(amount="4.00")),
+            ],
+        ),
+        ("holds", "the hold ran out first", [accepted(), authorised(), cancelled(), hold_expired()]),
+        (
+            "holds",
+            "asked for again, and refused",
+            [
+                *(accepted(), authorised(), cancelled(), voided()),
+                refused("void_payment", system="payments", error="already_voided"),
+            ],
+        ),
+        ("holds", "parked", [accepted(), authorised(), cancelled(), parked()]),
+        ("violated", "cancelled, and the money still held", [accepted(), authorised(), cancelled()]),
+        ("violated", "the rest still held", [*SHORT_OF_TEA, captured(amount="24.95")]),
+        ("violated", "given back twice", [accepted(), authorised(), cancelled(), voided(), voided()]),
+        ("violated", "nothing of it was cancelled", [accepted(), authorised(), voided()]),
+        (
+            "violated",
+            "given back before the second parcel left",
+            [
+                accepted(),
+                authorised(),
+                shipped(lines=ONE_MUG, short=[("2", 1)]),
+                captured(amount="14.95"),
+                voided(amount="14.00"),
+                shipped(shipment="SHP-2", lines=ONE_MUG),
+            ],
+        ),
+        ("indeterminate", "still held when the run was cut off", [accepted(), authorised(), cancelled()]),
     ),
 ]
 
