@@ -1,4 +1,4 @@
-"""``python -m peakproof.middleware [--defect NAME] [--port N]``: serve the reference middleware on 127.0.0.1."""
+"""``python -m peakproof.middleware [--defect NAME] [--host ADDRESS] [--port N]``: serve the reference middleware."""
 
 import argparse
 import gc
@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="NAME[+NAME...]",
         help="; ".join(f"{name}: {defect.sentence}" for name, defect in DEFECTS.items()),
     )
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen (default 127.0.0.1)")
     parser.add_argument("--port", type=int, help="instead of the environment's PORT")
     chosen = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.port is not None:
         settings = replace(settings, port=chosen.port)
     if chosen.defect == DO_NOTHING:
-        _serve(do_nothing.app, settings.port)
+        _serve(do_nothing.app, chosen.host, settings.port)
         return 0
     try:
         policies = policies_of(chosen.defect) if chosen.defect else Policies()
@@ -47,17 +48,17 @@ def main(arguments: list[str] | None = None) -> int:
         )
     except ValueError as error:
         parser.error(f"argument --defect: {error}")
-    _serve(build(Service(settings, policies)), settings.port)
+    _serve(build(Service(settings, policies)), chosen.host, settings.port)
     return 0
 
 
-def _serve(app: Any, port: int) -> None:
+def _serve(app: Any, host: str, port: int) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 1_000)
     uvicorn.run(
         app,
-        host="127.0.0.1",
+        host=host,
         port=port,
         log_level="warning",
         access_log=False,

@@ -1,0 +1,184 @@
+"""What ``deploy/`` ships is valid, agrees with itself, and starts what there is; no container runs here."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import typer
+import yaml
+from compose_spec import PyCompose
+from dockerfile_parse import DockerfileParser
+
+from peakproof.cli import app
+from peakproof.middleware.settings import Settings
+from peakproof.scenarios.config import SutConfig
+from peakproof.scenarios.scenario import Scenario
+
+ROOT = Path(__file__).resolve().parents[1]
+DEPLOY = ROOT / "deploy"
+COMPOSE = (DEPLOY / "compose.yaml").read_text("utf-8")
+KUBERNETES = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8")))
+LOAD_PORT = 5557
+
+
+def composed(text: str) -> PyCompose:
+    """A Compose file, read strictly; what stands for a variable is its default."""
+    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
+    return PyCompose.from_yaml(re.sub(r"\$\{\w+:\?[^}]*\}", "given", text))
+
+
+def check(resource: dict[str, Any]) -> None:
+    """Against the schema of its kind; unknown keys are mistakes."""
+    kubernetes_validate.validate(resource, kubernetes_validate.latest_version(), strict=True)
+
+
+def containers() -> dict[str, dict[str, Any]]:
+    """Of all pods, by name."""
+    pods = [one["spec"]["template"]["spec"] for one in KUBERNETES if "template" in one["spec"]]
+    return {container["name"]: container for pod in pods for container in pod["containers"]}
+
+
+# Valid
+
+
+def test_the_compose_file_is_valid() -> None:
+    composed(COMPOSE).validate()
+
+
+def test_what_a_service_leans_on_is_there() -> None:
+    document = yaml.safe_load(COMPOSE)
+    for service in document["services"].values():
+        assert {*service.get("depends_on", ())} <= {*document["services"]}
+        for volume in service.get("volumes", ()):
+            place, _, _ = volume.partition(":")
+            assert (DEPLOY / place).is_file() if place.startswith(".") else place in document["volumes"]
+        assert all((DEPLOY / file).is_file() for file in service.get("env_file", ()))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        pytest.param("entrypoint:", "entrypont:", id="a misspelt key"),
+        pytest.param("init: true", "networks: [nowhere]", id="a network that nobody declares"),
+        pytest.param("stop_grace_period: 2m", "stop_grace_period: 2 minutes", id="a time that is none"),
+    ],
+)
+def test_a_mistake_planted_in_the_compose_file_is_found(right: str, wrong: str) -> None:
+    assert right in COMPOSE
+    with pytest.raises(ValueError, match=r"."):
+        composed(COMPOSE.replace(right, wrong)).validate()
+
+
+@pytest.mark.parametrize("resource", KUBERNETES, ids=lambda one: f"{one['kind']} {one['metadata']['name']}")
+def test_every_resource_of_kubernetes_is_valid(resource: dict[str, Any]) -> None:
+    check(resource)
+
+
+def test_a_mistake_planted_in_a_resource_is_found() -> None:
+    (job,) = [one for one in KUBERNETES if (one["kind"], one["metadata"]["name"]) == ("Job", "peakproof")]
+    with pytest.raises(kubernetes_validate.ValidationError, match="backofLimit"):
+        check({**job, "spec": {**job["spec"], "backofLimit": 0}})
+
+
+def test_the_image_starts_the_command_as_nobody_in_particular(tmp_path: Path) -> None:
+    shutil.copy(DEPLOY / "Dockerfile", tmp_path)  # the parser opens what it reads for writing
+    found = DockerfileParser(path=str(tmp_path)).structure
+    last: dict[str, str] = {step["instruction"]: step["value"] for step in found}
+    assert last["ENTRYPOINT"] == '["peakproof"]'
+    assert last["VOLUME"] == "/runs"
+    users = {one["securityContext"]["runAsUser"] for one in pods()}
+    assert users == {int(last["USER"])}
+    assert f"--uid {last['USER']} " in last["RUN"]
+
+
+def pods() -> list[dict[str, Any]]:
+    return [one["spec"]["template"]["spec"] for one in KUBERNETES if "template" in one["spec"]]
+
+
+def test_what_docker_is_given_is_enough_to_build_the_package(tmp_path: Path) -> None:
+    lines = (DEPLOY / "Dockerfile.dockerignore").read_text("utf-8").split()
+    given = [line.removeprefix("!") for line in lines if line.startswith("!")]
+    assert lines[0] == "*"
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in given:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, source)
+    build = [
+        sys.executable,
+        "-m",
+        "build",
+        "--no-isolation",
+        "--wheel",
+        "--outdir",
+        str(tmp_path),
+        str(source),
+    ]
+    subprocess.run(build, check=True, capture_output=True)
+    assert len(list(tmp_path.glob("peakproof-*.whl"))) == 1
+    packed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]
+    assert {*given} == {*packed["wheel"]["only-include"], "pyproject.toml", "README.md"}
+
+
+# Agreed
+
+
+def test_estate_and_middleware_know_the_same_addresses_key_and_secret() -> None:
+    scenario = Scenario.load(str(DEPLOY / "estate.yaml"))
+    config = SutConfig.load(DEPLOY / "peakproof.toml")
+    config.check(scenario.estate.standing)
+    lines = (DEPLOY / "sut.env").read_text("utf-8").splitlines()
+    env = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    told = Settings.read(env)
+    host = scenario.estate.reached_at
+    assert {
+        name: (one.kind, one.url, one.client_id, one.client_secret) for name, one in told.systems.items()
+    } == {
+        name: (one.kind, f"http://{host}:{one.port}", f"sut-{name}", config.api_key)
+        for name, one in scenario.estate.standing.items()
+    }
+    assert told.webhook_secret == config.webhook_secret
+    assert config.url == f"http://sut:{told.port}"
+
+
+def test_the_services_are_named_as_the_estate_and_the_middleware_look_for_each_other() -> None:
+    scenario = Scenario.load(str(DEPLOY / "estate.yaml"))
+    ports = {name: one.port for name, one in scenario.estate.standing.items()}
+    services = {
+        one["metadata"]["name"]: one["spec"]["ports"] for one in KUBERNETES if one["kind"] == "Service"
+    }
+    named = {port["name"]: port["port"] for port in services[scenario.estate.reached_at or ""]}
+    assert {name: named[name] for name in ports} == ports
+    assert [port["port"] for port in services["sut"]] == [8080]
+    assert {"peakproof", "sut"} <= set(composed(COMPOSE).service_names())
+
+
+# Started
+
+
+def words(command: str | list[str]) -> list[str]:
+    return shlex.split(command) if isinstance(command, str) else [*command]
+
+
+def commands() -> list[Any]:
+    """Every command line of peakproof's that is started anywhere."""
+    services = yaml.safe_load(COMPOSE)["services"].items()
+    found = [(name, words(one["command"])) for name, one in services if "command" in one]
+    found += [(f"pod {name}", words(one["args"])) for name, one in containers().items() if "args" in one]
+    return [pytest.param(line, id=name) for name, line in found]
+
+
+@pytest.mark.parametrize("line", commands())
+def test_every_command_that_is_started_is_one_with_its_options(line: list[str]) -> None:
+    group: Any = typer.main.get_command(app)
+    command = group.commands[line[0]]
+    assert command.make_context(line[0], line[1:]).params["profile"] == "black-friday"
