@@ -8,11 +8,12 @@ from functools import lru_cache
 class Clock:
     """Wall time, anchored once and carried on by the monotonic clock, so that differences can be trusted."""
 
-    def __init__(self) -> None:
+    def __init__(self, ahead_ns: int = 0) -> None:
+        """``ahead_ns``: how far another host's clock is ahead of ours, to tell that host's time."""
         before = time.monotonic_ns()
         wall = time.time_ns()
         after = time.monotonic_ns()
-        self._offset_ns = wall - (before + after) // 2
+        self._offset_ns = wall - (before + after) // 2 + ahead_ns
         self.uncertainty_ns = after - before
         """How long reading both clocks took: the anchor is no better than this."""
 

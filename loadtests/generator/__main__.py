@@ -3,7 +3,6 @@
 from locust.env import Environment  # noqa: I001  first: it patches what everything else imports
 
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import gevent
@@ -14,17 +13,15 @@ from locust.stats import stats_history
 from ...history.clock import Clock
 from ...history.writer import HistoryWriter
 from .crowd import Crowd
-from .job import Cue, Job, Status
+from .job import Cue, Job
+from .process import FLUSH_S, STATUS_S, keep, lift_the_limit_of_open_files, say
 from .shape import ProfileShape
 from .users import PriceWatch, Scene, Shopper, StockPoll
-
-STATUS_S = 0.1
-FLUSH_S = 0.05
 
 
 def main() -> int:
     """Serve until told to stop, or until nobody listens any more; returns the exit code."""
-    _lift_the_limit_of_open_files()
+    lift_the_limit_of_open_files()
     told = FileObject(sys.stdin.buffer, "rb", close=False)
     job = msgspec.json.decode(told.readline(), type=Job)
     clock = Clock()
@@ -37,8 +34,8 @@ def main() -> int:
         environment.create_web_ui("127.0.0.1", job.ui_port)
         gevent.spawn(stats_history, runner)
     crowd = Crowd(environment, scene)
-    gevent.spawn(_keep_flushing, writer)
-    gevent.spawn(_keep_saying, crowd)
+    gevent.spawn(keep, FLUSH_S, writer.flush)
+    gevent.spawn(keep, STATUS_S, lambda: say(crowd.status()))
     try:
         while line := told.readline():
             cue = msgspec.json.decode(line, type=Cue)
@@ -56,34 +53,8 @@ def main() -> int:
         runner.quit()
     finally:
         writer.close()
-    _say(crowd.status())
+    say(crowd.status())
     return 0
-
-
-def _keep_flushing(writer: HistoryWriter) -> None:
-    while True:
-        gevent.sleep(FLUSH_S)
-        writer.flush()
-
-
-def _keep_saying(crowd: Crowd) -> None:
-    while True:
-        _say(crowd.status())
-        gevent.sleep(STATUS_S)
-
-
-def _say(status: Status) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(status) + b"\n")
-    sys.stdout.buffer.flush()
-
-
-def _lift_the_limit_of_open_files() -> None:
-    """Every request under way has a connection of its own."""
-    with suppress(ImportError, ValueError, OSError):
-        import resource
-
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,39 @@ class Door(msgspec.Struct, frozen=True):
     api_key: str
 
 
+class Creed(msgspec.Struct, frozen=True):
+    """What master and workers must agree on before they begin."""
+
+    version: str
+    """Of peakproof."""
+    profile: str
+    seed: int
+
+
+class Distribution(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a master waits for its workers; it holds a secret."""
+
+    creed: Creed
+    host: str
+    port: int
+    """0 for any that is free; the first status says which."""
+    workers: int
+    token: str
+    wait_s: float
+    """So long for all of them to come."""
+
+
+class Enlistment(msgspec.Struct, frozen=True, kw_only=True):
+    """The one line that a worker reads; it holds a secret. When its standard input ends, so does the worker."""
+
+    creed: Creed
+    host: str
+    port: int
+    """The master's."""
+    token: str
+    wait_s: float
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """The first line that a generator reads; it holds secrets."""
 
@@ -53,16 +86,21 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What they look at."""
     ui_port: int | None = None
     """Where Locust's web page is served, if it is."""
+    part: int = 0
+    """Which worker's it is, from 1; 0 where one generator does it all."""
+    distribution: Distribution | None = None
+    """A master's: it sends nothing itself."""
 
 
-class Cue(msgspec.Struct, frozen=True, omit_defaults=True):
+class Cue(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="says", tag="cue"):
     """Every later line to the generator."""
 
-    what: Literal["go", "now", "give_up", "stop"]
-    """Begin · this act's moment has come · begin nothing more · end."""
+    what: Literal["go", "now", "give_up", "stop", "gone"]
+    """Begin · this act's moment has come · begin nothing more · end · to a master: this worker's process has ended."""
     at_ns: int = 0
     """``go``: when the workload begins, on the run's clock."""
     number: int = 0
+    """``now``: of the act; ``gone``: of the process."""
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -78,6 +116,16 @@ class Status(msgspec.Struct, frozen=True):
     """Processor seconds that it has used."""
     error: str | None = None
     """A failure of the generator's own."""
+    is_ready: bool = True
+    """False while a master waits for its workers."""
+    port: int | None = None
+    """Where a master listens."""
+    workers: int | None = None
+    """So many a master has; null for a generator without."""
+    lost: tuple[str, ...] = ()
+    """Workers that a master has lost in mid-run, each with a word on when and how."""
+    news: tuple[str, ...] = ()
+    """What has happened since the last status, in words for the user."""
 
 
 def acts_of(plan: Plan) -> list[Act]:

@@ -26,6 +26,8 @@ LOOKS_PER_S = 1.0
 """How often one who looks around looks at a price."""
 POLLS_PER_S = 0.2
 """How often one who watches the stock of a channel asks for a page of it."""
+PER_PART = 1_000_000
+"""A worker has fewer onlookers than that: no two of all workers look alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ class Onlooker(Shopper):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self.number = next(self._numbers)
+        self.number = self.scene.job.part * PER_PART + next(self._numbers)
         self.dice = Random(f"{self.scene.job.seed} {type(self).__name__} {self.number}")
 
     @task
