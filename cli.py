@@ -538,6 +538,42 @@ def load(
         int | None,
         typer.Option("--ui", metavar="PORT", help="Serve Locust's web page there.", show_default=False),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            help="Spread the load over N processes of this machine; with --master, over N that come.",
+            show_default=False,
+        ),
+    ] = None,
+    master: Annotated[
+        str | None,
+        typer.Option(
+            "--master",
+            metavar="HOST:PORT",
+            help="Wait for the --workers of other machines at this address of ours.",
+            show_default=False,
+        ),
+    ] = None,
+    worker: Annotated[
+        str | None,
+        typer.Option(
+            "--worker",
+            metavar="HOST:PORT",
+            help="Be a worker of that master: it says all but PROFILE and --seed.",
+            show_default=False,
+        ),
+    ] = None,
+    wait: Annotated[
+        str | None,
+        typer.Option(
+            "--wait",
+            metavar="TIME",
+            help="How long a master waits for workers, and a worker for its master; 60s unless said.",
+            show_default=False,
+        ),
+    ] = None,
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -545,7 +581,16 @@ def load(
     from .loadtests.profile import Profile
     from .scenarios.control.wish import seconds
     from .scenarios.load import LoadRunner, loaded, peak_of
+    from .scenarios.spread import enlist, spread_of
 
+    wait_s = seconds("--wait", wait)
+    if worker is not None:
+        if master is not None or workers is not None:
+            raise UsageError(
+                f"--worker {worker}: a worker has no --master and no --workers; leave them to the master"
+            )
+        raise SystemExit(enlist(profile, seed, worker, wait_s))
+    spread = spread_of(workers, master, wait_s)
     _check_out(out)
     if (search := Profile.named(profile).search) is not None:
         try:
@@ -566,6 +611,8 @@ def load(
     peak = peak or "300/min"
     wanted = loaded(profile, peak_of(peak), seconds("--duration", duration) or 60.0, scenario)
     wanted = wanted.with_overrides(_overrides(overrides or []))
+    if spread is not None:
+        wanted = spread.opened(wanted)
     choice = _sut(config, middleware, wanted)
     wanted, _ = wanted.fit_for(choice.sut)
     sql = _judged_by(None, [*wanted.objectives, *(objectives or [])])
@@ -574,7 +621,15 @@ def load(
     if ui is not None:
         _say(f"Locust's page: http://127.0.0.1:{ui}")
     make = functools.partial(
-        LoadRunner, wanted, choice.sut, seed=seed, out=out, origin=choice.origin, ui_port=ui
+        LoadRunner,
+        wanted,
+        choice.sut,
+        seed=seed,
+        out=out,
+        origin=choice.origin,
+        ui_port=ui,
+        spread=spread,
+        on_news=_say,
     )
     _run_and_judge(make, out, sql, objectives or [], as_json)
 

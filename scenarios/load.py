@@ -1,7 +1,6 @@
 """A scenario under load: the same run, with a load generator in a process of its own in place of a few shoppers."""
 
 import asyncio
-import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from ..chaos.schedule import Schedule
 from ..history.clock import Clock
 from ..history.records import Effect
 from ..history.writer import HistoryWriter
-from ..loadtests.generator.job import Cue, Door, Job, Status, acts_of, shape_of
+from ..loadtests.generator.job import Creed, Cue, Door, Enlistment, Job, Status, acts_of, shape_of
 from ..loadtests.plan import PlaceOrder, Plan, RequestCancellation, RequestReturn
 from ..loadtests.profile import Profile
 from ..simulators.estate import Estate
@@ -25,6 +24,7 @@ from .saturation import Saturation
 from .scenario import Scenario
 from .settling import Settling
 from .shop import MOMENTS, Shop
+from .spread import MODULE, TOKEN, LocalWorkers, Spread, creed_of, environment
 from .sut import Nobody, Sut
 
 LOOKS_PER_ORDER = 1.0
@@ -32,6 +32,8 @@ LOOKS_PER_ORDER = 1.0
 READY_S = 30.0
 """Locust takes a second or two to start; on a busy machine longer."""
 STOP_S = 10.0
+LEAD_S = 0.3
+"""Workers are told so long before the workload begins that it does: the first orders are not late."""
 LOG = "load.log"
 SHOPPERS = (PlaceOrder, RequestCancellation, RequestReturn)
 PER_MIN = {"s": 60.0, "min": 1.0, "h": 1 / 60}
@@ -85,8 +87,16 @@ class CrowdedShop(Shop):
         scenario: Scenario,
         folder: Path,
         ui_port: int | None,
+        spread: Spread | None,
+        on_news: Callable[[str], None],
+        interrupted: asyncio.Event,
     ) -> None:
         super().__init__(estate, plan, writer, clock)
+        self._spread = spread
+        self._on_news = on_news
+        self._interrupted = interrupted
+        self._workers = LocalWorkers(folder, lambda pid: self._tell(Cue("gone", number=pid)))
+        self._listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._scenario = scenario
         self._folder = folder
         self._ui_port = ui_port
@@ -113,33 +123,71 @@ class CrowdedShop(Shop):
         """Processor seconds that the generator has used."""
         return self._status.cpu_s
 
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Workers that were lost in mid-run, a line each."""
+        return self._status.lost
+
     async def prepare(self) -> None:
-        """Start the generator and wait until it has read what it has to do. RunError where it does not come up."""
+        """Start the generator and wait until it has read what it has to do, with all its workers if it has any.
+
+        RunError where it does not come up.
+        """
         with (self._folder / LOG).open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "peakproof.loadtests.generator",
+                MODULE if self._spread is None else f"{MODULE}.master",
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env=environment(),
                 start_new_session=True,  # Ctrl-C is for the run, which tells the generator what to do then
             )
         self._hearing = asyncio.create_task(self._hear(self._process))
         self._tell(self._job())
-        ready = asyncio.create_task(self._ready.wait())
-        await asyncio.wait((ready, self._hearing), timeout=READY_S, return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
-        if not self._ready.is_set():
-            raise RunError(
-                f"the load generator did not start; what it wrote is in {self._folder / LOG}", self._folder
-            )
+        coming = asyncio.create_task(self._come_up())
+        interrupted = asyncio.create_task(self._interrupted.wait())
+        within_s = READY_S + (self._spread.wait_s if self._spread is not None else 0.0)
+        await asyncio.wait(
+            (coming, interrupted, self._hearing), timeout=within_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        for wait in (coming, interrupted):
+            wait.cancel()
+        if self._ready.is_set():
+            return
+        if self._interrupted.is_set():
+            raise RunError("interrupted before the load generator was ready", self._folder)
+        raise RunError(
+            self._status.error
+            or f"the load generator did not start; what it wrote is in {self._folder / LOG}",
+            self._folder,
+        )
+
+    async def _come_up(self) -> None:
+        """Until it is ready; a master has workers first."""
+        spread = self._spread
+        if spread is not None:
+            port = await self._listening
+            creed = self._creed()
+            if spread.is_here:
+                enlistment = Enlistment(
+                    creed=creed, host=spread.host, port=port, token=spread.token, wait_s=spread.wait_s
+                )
+                await self._workers.start(spread.workers, enlistment)
+            else:
+                name = self._scenario.estate.reached_at or spread.host
+                self._on_news(
+                    f"waiting for {spread.workers} workers; start each, where {TOKEN} is set as here, with: "
+                    f"peakproof load {creed.profile} --seed {creed.seed} --worker {name}:{port}"
+                )
+        await self._ready.wait()
 
     async def work(self) -> None:
         """Let the generator begin, and sit at the desk until the last thing of the plan was due."""
         loop = asyncio.get_running_loop()
-        start_s, start_ns = loop.time(), self._clock()
+        lead_s = LEAD_S if self._spread is not None else 0.0
+        start_s, start_ns = loop.time() + lead_s, self._clock() + round(lead_s * 1e9)
         self._tell(Cue("go", at_ns=start_ns))
         for item in self._plan.items:
             wait_s = start_s + item.at_s - loop.time()
@@ -167,6 +215,7 @@ class CrowdedShop(Shop):
             self.errors.append(f"the load generator did not stop within {STOP_S:g} s")
         await asyncio.wait((self._hearing,), timeout=STOP_S)
         self._hearing.cancel()
+        await self._workers.stop()
 
     def _see(self, effect: Effect) -> None:
         moment = MOMENTS.get(effect.kind)
@@ -179,12 +228,13 @@ class CrowdedShop(Shop):
         profile = Profile.named(self._scenario.workload.profile)
         peak_per_s = (self._scenario.workload.peak_per_min or 0.0) / 60
         duration_s = self._scenario.duration_s
+        are_near = self._spread is None or self._spread.is_here
         return Job(
             folder=str(self._folder),
             seed=self._plan.seed,
             duration_s=duration_s,
             channels={
-                name: Door(system.url, system.shopper.api_key)
+                name: Door(system.near_url if are_near else system.url, system.shopper.api_key)
                 for name, system in self._estate.systems.items()
                 if system.kind == "marketplace"
             },
@@ -192,7 +242,11 @@ class CrowdedShop(Shop):
             shape=shape_of(profile, duration_s, peak_per_s * LOOKS_PER_ORDER),
             skus=sorted(self._plan.prices),
             ui_port=self._ui_port,
+            distribution=self._spread.distribution(self._creed()) if self._spread is not None else None,
         )
+
+    def _creed(self) -> Creed:
+        return creed_of(self._scenario.workload.profile, self._plan.seed)
 
     def _tell(self, message: msgspec.Struct) -> None:
         """Whoever no longer listens has ended; `_hear` says so."""
@@ -209,7 +263,12 @@ class CrowdedShop(Shop):
             self.last_act_ns = max(self.last_act_ns, status.last_act_ns)
             if status.error is not None and status.error not in self.errors:
                 self.errors.append(status.error)
-            self._ready.set()
+            for news in status.news:
+                self._on_news(news)
+            if status.port is not None and not self._listening.done():
+                self._listening.set_result(status.port)
+            if status.is_ready:
+                self._ready.set()
         code = await process.wait()
         self._status = msgspec.structs.replace(self._status, under_way=0)  # nothing of it will ever end
         self._awaited.clear()
@@ -230,9 +289,13 @@ class LoadRunner(Runner):
         on_progress: Callable[[Progress], None] | None = None,
         origin: Mapping[str, str | None] | None = None,
         ui_port: int | None = None,
+        spread: Spread | None = None,
+        on_news: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(scenario, sut, seed=seed, out=out, on_progress=on_progress, origin=origin)
         self._ui_port = ui_port
+        self._spread = spread
+        self._on_news = on_news or (lambda line: None)
         self._saturation = Saturation()
 
     async def _work(
@@ -249,7 +312,10 @@ class LoadRunner(Runner):
             await super()._work(estate, sut, shop, schedule, settling)
         finally:
             looking.cancel()
-            self._record.add(load=self._saturation.facts())
+            workers = self._spread.workers if self._spread is not None else None
+            self._record.add(
+                load=self._saturation.facts() | {"workers": workers, "workers_lost": list(shop.lost)}
+            )
 
     def _shop(self, estate: Estate, plan: Plan) -> Shop:
         return CrowdedShop(
@@ -260,4 +326,7 @@ class LoadRunner(Runner):
             scenario=self.scenario,
             folder=self.folder,
             ui_port=self._ui_port,
+            spread=self._spread,
+            on_news=self._on_news,
+            interrupted=self._interrupted,
         )

@@ -19,6 +19,7 @@ import msgspec
 from ..simulators.estate import SystemAddress
 from .config import SutConfig, absolute
 from .errors import SutDied, SutFailed, SutNotReady
+from .spread import TOKEN
 
 Failure = TypeVar("Failure", bound=SutFailed)
 
@@ -281,7 +282,7 @@ class Sut:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
                 cwd=self.config.cwd,
-                env={**os.environ, **env},
+                env={**{name: value for name, value in os.environ.items() if name != TOKEN}, **env},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

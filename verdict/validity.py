@@ -56,6 +56,7 @@ def check(history: History, injections: tuple[InjectionResult, ...]) -> Validity
         *_finished(history.run),
         *_sut_alive(history.run),
         *_estate_sound(history.run),
+        *_workers_lost(history.run),
         *_schedule_kept(history),
         *_limits(history),
         *_flows_exercised(history),
@@ -103,6 +104,13 @@ def _estate_sound(run: Any) -> Iterator[str]:
     errors = run.get("errors") or ()
     if errors:
         yield f"peakproof itself failed ({counted(len(errors), 'error')}), first: {errors[0]}"
+
+
+def _workers_lost(run: Any) -> Iterator[str]:
+    """Under load spread over several generators."""
+    load = run.get("load")
+    for line in (load.get("workers_lost") or ()) if isinstance(load, Mapping) else ():
+        yield f"load {line}"
 
 
 def _schedule_kept(history: History) -> Iterator[str]:

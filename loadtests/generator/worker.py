@@ -81,7 +81,7 @@ def main() -> int:
 
 
 def tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(f"worker process {os.getpid()}: {line}", file=sys.stderr, flush=True)
 
 
 class Worker:

@@ -213,6 +213,12 @@ def test_under_load_a_late_generator_is_the_limit_long_before_it_falls_behind() 
     assert reasons(SOUND, [*BOOKED, answered(0.3)]) == (), "without load nobody measures so finely"
 
 
+def test_a_load_worker_that_was_lost_in_mid_run_is_named() -> None:
+    lost = "worker 2 (shop-2, process 41) was lost 5.3 s into the workload: its process ended"
+    run = SOUND | {"load": LOAD | {"workers": 2, "workers_lost": [lost]}}
+    assert reasons(run, [*BOOKED, answered(0.0)]) == (f"load {lost}",)
+
+
 def test_under_load_an_estate_whose_loop_is_late_is_the_limit() -> None:
     load = LOAD | {"estate": {"loop_lag_p99_s": 0.4, "cpu_p95": 1.0}}
     (reason,) = reasons(SOUND | {"load": load}, [*BOOKED, answered(0.0)])
