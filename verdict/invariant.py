@@ -87,7 +87,7 @@ class Invariant:
         connection.execute(f"CREATE OR REPLACE TEMP VIEW answer AS {self.sql}")
         try:
             columns = {str(row[0]) for row in connection.execute("DESCRIBE answer").fetchall()}
-            connection.execute("EXPLAIN SELECT subject, finding, evidence FROM answer")  # each is there
+            connection.execute("DESCRIBE SELECT subject, finding, evidence FROM answer")  # each is there
             counted = connection.execute(
                 "SELECT count(*), count(*) FILTER (WHERE NOT holds), count(*) FILTER (WHERE holds IS NULL) FROM answer"
             ).fetchone()

@@ -5,112 +5,133 @@
 -- step:     5
 -- cause:    The handler answers 2xx before it has stored the event, and then crashes, is restarted or drops it from a queue in memory.
 -- remedy:   Write the event to durable storage before answering 2xx, and work it off from there until it is done.
-WITH about_orders (topic, flow, consequence, words) AS ( -- consequences that carry the order reference
-    VALUES ('order.placed',           'order-to-erp',     'sales_order_received', 'no sales order'),
-           ('order.placed',           'order-to-ship',    'sales_order_received', 'no sales order'),
-           ('order.placed',           'order-to-ship',    'oms_order_created',    'no OMS order'),
-           ('order.unfillable',       'order-to-ship',    'order_cancelled',      'not cancelled at its channel')
-), about_refs (topic, flow, consequence, words) AS ( -- consequences that also carry the shipment, request or return
-    VALUES ('shipment.confirmed',     'order-to-ship',    'payment_captured',     'nothing captured'),
-           ('shipment.confirmed',     'order-to-ship',    'invoice_received',     'no invoice'),
-           ('shipment.confirmed',     'order-to-ship',    'oms_order_shipped',    'OMS not told'),
-           ('shipment.confirmed',     'order-to-ship',    'shipment_recorded',    'channel not told'),
-           ('return.requested',       'return-to-refund', 'return_expected',      'warehouse not told'),
-           ('return.received',        'return-to-refund', 'credit_memo_received', 'no credit memo'),
-           ('credit_memo.posted',     'return-to-refund', 'payment_refunded',     'no refund')
-), told AS ( -- events that nothing follows from are left out, and nothing has to follow from a forgery
-    SELECT event_id, arg_min(delivery_id, at_ns) AS delivery_id, arg_min(effect_id, at_ns) AS effect_id,
-           any_value(topic) AS topic, any_value(order_ref) AS order_ref, any_value(sku) AS sku, any_value(version) AS version
+WITH told AS ( -- events that nothing follows from are left out, and nothing has to follow from a forgery
+    SELECT event_id, effect_id, topic, order_ref, sku, version, arg_min(delivery_id, at_ns) AS delivery_id
     FROM   deliveries
     WHERE  acknowledged AND forgery IS NULL
-      AND  topic IN (SELECT topic FROM about_orders UNION SELECT topic FROM about_refs
-                     UNION VALUES ('cancellation.requested'), ('stock.changed'), ('availability.changed'), ('price.changed'))
-    GROUP  BY event_id
-), events AS ( -- numbered, for numbers are quicker to match than ids
-    SELECT row_number() OVER () AS event, t.*, e.ref, e.location, e.cause, coalesce(e.amount, 1) AS amount,
-           coalesce(len(e.lines), 0) > 0 AS has_lines
-    FROM   told AS t LEFT JOIN effects AS e ON e.effect_id = t.effect_id
-), done_orders AS (
-    SELECT DISTINCT kind, order_ref FROM effects WHERE kind IN (SELECT consequence FROM about_orders)
-), done_refs AS (
-    SELECT DISTINCT kind, ref FROM effects WHERE kind IN (SELECT consequence FROM about_refs) AND ref IS NOT NULL
+      AND  topic IN ('order.placed', 'order.unfillable', 'shipment.confirmed', 'return.requested', 'return.received',
+                     'credit_memo.posted', 'cancellation.requested', 'stock.changed', 'availability.changed', 'price.changed')
+    GROUP  BY event_id, effect_id, topic, order_ref, sku, version
+), by_order AS ( -- consequences that carry the order reference
+    SELECT order_ref,
+           bool_or(kind = 'sales_order_received')                                         AS booked,
+           bool_or(kind = 'oms_order_created')                                            AS in_oms,
+           bool_or(kind = 'order_cancelled')                                              AS cancelled,
+           bool_or(kind IN ('lines_cancelled', 'order_cancelled'))                        AS short_cancelled
+    FROM   effects
+    WHERE  kind IN ('sales_order_received', 'oms_order_created', 'order_cancelled', 'lines_cancelled')
+    GROUP  BY order_ref
+), by_ref AS ( -- consequences that carry the shipment, request, return or movement
+    SELECT ref,
+           bool_or(kind = 'payment_captured')                                             AS captured,
+           bool_or(kind = 'invoice_received')                                             AS invoiced,
+           bool_or(kind = 'oms_order_shipped')                                            AS oms_told,
+           bool_or(kind = 'shipment_recorded')                                            AS channel_told,
+           bool_or(kind = 'return_expected')                                              AS expected,
+           bool_or(kind = 'credit_memo_received')                                         AS credited,
+           bool_or(kind = 'payment_refunded')                                             AS refunded,
+           bool_or(kind = 'stock_adjusted')                                               AS adjusted,
+           bool_or(kind IN ('cancellation_accepted', 'cancellation_declined', 'cancellation_closed')) AS decided
+    FROM   effects
+    WHERE  ref IS NOT NULL
+      AND  kind IN ('payment_captured', 'invoice_received', 'oms_order_shipped', 'shipment_recorded', 'return_expected',
+                    'credit_memo_received', 'payment_refunded', 'stock_adjusted',
+                    'cancellation_accepted', 'cancellation_declined', 'cancellation_closed')
+    GROUP  BY ref
 ), free_shipments AS ( -- goods that cost nothing: there is nothing to capture
     SELECT effect_id FROM shipped_lines GROUP BY effect_id HAVING sum(quantity * unit_price) = 0
-), decided AS (
-    SELECT DISTINCT ref FROM effects
-    WHERE  kind IN ('cancellation_accepted', 'cancellation_declined', 'cancellation_closed')
-), short_cancelled AS (
-    SELECT DISTINCT order_ref FROM effects WHERE kind IN ('lines_cancelled', 'order_cancelled')
 ), stock_told AS (
     SELECT sku, location, max(version) AS version FROM effects WHERE kind = 'stock_set' GROUP BY sku, location
-), adjusted AS (
-    SELECT DISTINCT ref FROM effects WHERE kind = 'stock_adjusted'
-), listed AS (
-    SELECT system, kind, sku, max(version) AS version FROM effects
-    WHERE  kind IN ('availability_listed', 'price_listed') GROUP BY ALL
+), listed AS ( -- of each article the version that the last of the channels has
+    SELECT sku, min(version) AS version, count(*) AS channels, map_from_entries(list((system, version))) AS by_channel
+    FROM  (SELECT system, sku, max(version) AS version FROM effects WHERE kind = 'availability_listed' GROUP BY system, sku)
+    GROUP  BY sku
+), priced AS (
+    SELECT sku, currency, min(version) AS version, count(*) AS channels, map_from_entries(list((system, version))) AS by_channel
+    FROM  (SELECT system, sku, currency, max(version) AS version FROM effects WHERE kind = 'price_listed' GROUP BY ALL)
+    GROUP  BY sku, currency
 ), prices_due AS ( -- a price whose day has not come by the end of the run is not due
-    SELECT effect_id, currency FROM effects
+    SELECT effect_id FROM effects
     WHERE  kind = 'price_set'
       AND  coalesce(epoch_ns((data ->> '$.valid_from')::TIMESTAMPTZ), at_ns) <= (SELECT max(at_ns) FROM effects)
-), prices_told AS (
-    SELECT system, sku, currency, max(version) AS version FROM effects WHERE kind = 'price_listed' GROUP BY ALL
-), checks AS (
-    SELECT e.event, d.kind IS NOT NULL AS done, a.words
+), run_on AS (
+    SELECT judged('order-to-erp') OR judged('order-to-ship') AS booking, judged('order-to-ship') AS shipping,
+           judged('return-to-refund') AS returning, judged('cancel') AS cancelling, judged('stock-sync') AS stocking,
+           judged('price-publish') AS pricing, (SELECT list(channel ORDER BY channel) FROM channels) AS channels
+), events AS (
+    SELECT t.*, e.ref, e.location, e.cause, e.currency, coalesce(e.amount, 1) AS amount, coalesce(len(e.lines), 0) > 0 AS has_lines
+    FROM   told AS t
+    LEFT   JOIN effects AS e ON e.effect_id = t.effect_id
+), checks AS ( -- of each consequence whether it came; null where it does not follow from the event
+    SELECT e.event_id, e.delivery_id, e.effect_id, e.topic, e.order_ref, e.sku, e.version, r.channels,
+           l.by_channel AS listed_by_channel, p.by_channel AS priced_by_channel,
+           CASE WHEN e.topic = 'order.placed' AND r.booking THEN coalesce(o.booked, false) END AS booked,
+           CASE WHEN e.topic = 'order.placed' AND r.shipping THEN coalesce(o.in_oms, false) END AS in_oms,
+           CASE WHEN e.topic = 'order.unfillable' AND r.shipping THEN coalesce(o.cancelled, false) END AS cancelled,
+           CASE WHEN e.topic = 'shipment.confirmed' AND r.shipping AND e.has_lines AND f.effect_id IS NULL
+                THEN coalesce(d.captured, false) END                                      AS captured,
+           CASE WHEN e.topic = 'shipment.confirmed' AND r.shipping AND e.has_lines THEN coalesce(d.invoiced, false) END AS invoiced,
+           CASE WHEN e.topic = 'shipment.confirmed' AND r.shipping AND e.has_lines THEN coalesce(d.oms_told, false) END AS oms_told,
+           CASE WHEN e.topic = 'shipment.confirmed' AND r.shipping AND e.has_lines
+                THEN coalesce(d.channel_told, false) END                                  AS channel_told,
+           CASE WHEN e.topic = 'shipment.confirmed' AND r.shipping AND NOT e.has_lines
+                THEN coalesce(o.short_cancelled, false) END                               AS short_cancelled,
+           CASE WHEN e.topic = 'return.requested' AND r.returning THEN coalesce(d.expected, false) END AS expected,
+           CASE WHEN e.topic = 'return.received' AND r.returning AND e.has_lines THEN coalesce(d.credited, false) END AS credited,
+           CASE WHEN e.topic = 'credit_memo.posted' AND r.returning AND e.amount <> 0 THEN coalesce(d.refunded, false) END AS refunded,
+           CASE WHEN e.topic = 'cancellation.requested' AND r.cancelling THEN coalesce(d.decided, false) END AS decided,
+           CASE WHEN e.topic = 'stock.changed' AND r.stocking THEN coalesce(s.version >= e.version, false) END AS stocked,
+           CASE WHEN e.topic = 'stock.changed' AND r.stocking AND e.cause IN ('receipt', 'count', 'damage') AND i.sku IS NOT NULL
+                THEN coalesce(d.adjusted, false) END                                      AS adjusted,
+           CASE WHEN e.topic = 'availability.changed' AND r.stocking AND len(r.channels) > 0
+                THEN coalesce(l.channels = len(r.channels) AND l.version >= e.version, false) END AS listed,
+           CASE WHEN e.topic = 'price.changed' AND r.pricing AND len(r.channels) > 0 AND u.effect_id IS NOT NULL
+                THEN coalesce(p.channels = len(r.channels) AND p.version >= e.version, false) END AS priced
     FROM   events AS e
-    JOIN   about_orders AS a ON a.topic = e.topic
-    SEMI   JOIN judged_flows AS f ON f.flow = a.flow
-    LEFT   JOIN done_orders AS d ON d.kind = a.consequence AND d.order_ref = e.order_ref
-    UNION  ALL
-    SELECT e.event, d.kind IS NOT NULL, a.words
-    FROM   events AS e
-    JOIN   about_refs AS a ON a.topic = e.topic
-    SEMI   JOIN judged_flows AS f ON f.flow = a.flow
-    LEFT   JOIN done_refs AS d ON d.kind = a.consequence AND d.ref = e.ref
-    WHERE  (e.has_lines OR e.topic NOT IN ('shipment.confirmed', 'return.received'))
-      AND  NOT (a.consequence = 'payment_captured' AND e.effect_id IN (SELECT effect_id FROM free_shipments))
-      AND  NOT (a.consequence = 'payment_refunded' AND e.amount = 0)
-    UNION  ALL
-    SELECT e.event, s.order_ref IS NOT NULL, 'short lines not cancelled at the channel'
-    FROM   events AS e LEFT JOIN short_cancelled AS s ON s.order_ref = e.order_ref
-    WHERE  e.topic = 'shipment.confirmed' AND NOT e.has_lines AND judged('order-to-ship')
-    UNION  ALL
-    SELECT e.event, d.ref IS NOT NULL, 'neither accepted nor declined'
-    FROM   events AS e LEFT JOIN decided AS d ON d.ref = e.ref
-    WHERE  e.topic = 'cancellation.requested' AND judged('cancel')
-    UNION  ALL
-    SELECT e.event, coalesce(s.version >= e.version, false), 'OMS not told'
-    FROM   events AS e LEFT JOIN stock_told AS s ON s.sku = e.sku AND s.location = e.location
-    WHERE  e.topic = 'stock.changed' AND judged('stock-sync')
-    UNION  ALL
-    SELECT e.event, a.ref IS NOT NULL, 'no stock adjustment in the ERP'
-    FROM   events AS e SEMI JOIN erp_items AS i ON i.sku = e.sku LEFT JOIN adjusted AS a ON a.ref = e.ref
-    WHERE  e.topic = 'stock.changed' AND e.cause IN ('receipt', 'count', 'damage') AND judged('stock-sync')
-    UNION  ALL
-    SELECT e.event, coalesce(l.version >= e.version, false), format('not listed on {}', c.channel)
-    FROM   events AS e
-    CROSS  JOIN channels AS c -- a handful of channels
-    LEFT   JOIN listed AS l ON l.kind = 'availability_listed' AND l.system = c.channel AND l.sku = e.sku
-    WHERE  e.topic = 'availability.changed' AND judged('stock-sync')
-    UNION  ALL
-    SELECT e.event, coalesce(l.version >= e.version, false), format('price not listed on {}', c.channel)
-    FROM   events AS e
-    JOIN   prices_due AS p ON p.effect_id = e.effect_id
-    CROSS  JOIN channels AS c -- a handful of channels
-    LEFT   JOIN prices_told AS l ON l.system = c.channel AND l.sku = e.sku AND l.currency = p.currency
-    WHERE  e.topic = 'price.changed' AND judged('price-publish')
+    CROSS  JOIN run_on AS r -- one row
+    LEFT   JOIN by_order AS o ON o.order_ref = e.order_ref
+    LEFT   JOIN by_ref AS d ON d.ref = e.ref
+    LEFT   JOIN free_shipments AS f ON f.effect_id = e.effect_id
+    LEFT   JOIN stock_told AS s ON s.sku = e.sku AND s.location = e.location
+    LEFT   JOIN erp_items AS i ON i.sku = e.sku
+    LEFT   JOIN listed AS l ON l.sku = e.sku
+    LEFT   JOIN priced AS p ON p.sku = e.sku AND p.currency = e.currency
+    LEFT   JOIN prices_due AS u ON u.effect_id = e.effect_id
 ), results AS (
-    SELECT event, bool_and(done) AS done FROM checks GROUP BY event
-), omissions AS (
-    SELECT event, string_agg(DISTINCT words, ', ') AS missing FROM checks WHERE NOT done GROUP BY event
+    SELECT *,
+           coalesce(booked, true) AND coalesce(in_oms, true) AND coalesce(cancelled, true) AND coalesce(captured, true)
+           AND coalesce(invoiced, true) AND coalesce(oms_told, true) AND coalesce(channel_told, true)
+           AND coalesce(short_cancelled, true) AND coalesce(expected, true) AND coalesce(credited, true)
+           AND coalesce(refunded, true) AND coalesce(decided, true) AND coalesce(stocked, true) AND coalesce(adjusted, true)
+           AND coalesce(listed, true) AND coalesce(priced, true)                           AS done
+    FROM   checks
+    WHERE  coalesce(booked, in_oms, cancelled, captured, invoiced, oms_told, channel_told, short_cancelled, expected, credited,
+                    refunded, decided, stocked, adjusted, listed, priced) IS NOT NULL
 )
 SELECT e.event_id                                                                         AS subject,
-       eventually(r.done OR coalesce(o.parked OR o.cancelled, false))                     AS holds,
+       eventually(e.done OR coalesce(o.parked OR o.cancelled, false))                     AS holds,
        format('{} about {} was acknowledged: {}', e.topic, coalesce(e.order_ref, e.sku, '–'),
-              CASE WHEN r.done THEN 'done' WHEN o.parked THEN 'parked' WHEN o.cancelled THEN 'order cancelled'
-                   ELSE m.missing END)                                                    AS finding,
+              CASE WHEN e.done THEN 'done' WHEN o.parked THEN 'parked' WHEN o.cancelled THEN 'order cancelled'
+                   ELSE concat_ws(', ',
+                        CASE WHEN NOT e.booked THEN 'no sales order' END,
+                        CASE WHEN NOT e.in_oms THEN 'no OMS order' END,
+                        CASE WHEN NOT e.cancelled THEN 'not cancelled at its channel' END,
+                        CASE WHEN NOT e.captured THEN 'nothing captured' END,
+                        CASE WHEN NOT e.invoiced THEN 'no invoice' END,
+                        CASE WHEN NOT e.oms_told OR NOT e.stocked THEN 'OMS not told' END,
+                        CASE WHEN NOT e.channel_told THEN 'channel not told' END,
+                        CASE WHEN NOT e.short_cancelled THEN 'short lines not cancelled at the channel' END,
+                        CASE WHEN NOT e.expected THEN 'warehouse not told' END,
+                        CASE WHEN NOT e.credited THEN 'no credit memo' END,
+                        CASE WHEN NOT e.refunded THEN 'no refund' END,
+                        CASE WHEN NOT e.decided THEN 'neither accepted nor declined' END,
+                        CASE WHEN NOT e.adjusted THEN 'no stock adjustment in the ERP' END,
+                        CASE WHEN NOT e.listed THEN 'not listed on ' || array_to_string(
+                             [c FOR c IN e.channels IF coalesce(e.listed_by_channel[c] < e.version, true)], ' and ') END,
+                        CASE WHEN NOT e.priced THEN 'price not listed on ' || array_to_string(
+                             [c FOR c IN e.channels IF coalesce(e.priced_by_channel[c] < e.version, true)], ' and ') END)
+                   END)                                                                   AS finding,
        [e.delivery_id, e.effect_id]                                                       AS evidence,
        e.order_ref
-FROM   results AS r
-JOIN   events AS e ON e.event = r.event
-LEFT   JOIN omissions AS m ON m.event = r.event
+FROM   results AS e
 LEFT   JOIN accepted_orders AS o ON o.order_ref = e.order_ref

@@ -75,10 +75,12 @@ WITH stories (story, place, status) AS ( -- the table in docs/flows.md
            FROM   seen AS s JOIN stories AS t ON t.place = s.place AND t.status = s.status
            GROUP  BY s.order_ref, t.story)
     SEMI   JOIN told USING (order_ref, facts)
-), trail AS (
+), trail AS ( -- of the few that disagree
     SELECT order_ref, list(effect_id ORDER BY at_ns DESC) AS effect_ids
     FROM  (SELECT order_ref, arg_max(effect_id, (at_ns, effect_id)) AS effect_id, max(at_ns) AS at_ns
-           FROM effects WHERE status IS NOT NULL AND order_ref IS NOT NULL GROUP BY order_ref, system)
+           FROM   effects SEMI JOIN (SELECT order_ref FROM judged_orders ANTI JOIN agreed USING (order_ref)) USING (order_ref)
+           WHERE  status IS NOT NULL
+           GROUP  BY order_ref, system)
     GROUP  BY order_ref
 )
 SELECT o.order_ref                                                                        AS subject,
