@@ -14,6 +14,8 @@ FORMS = {
     ),
 }
 """The form that a text of this kind is held to; any other text stands for its type."""
+LISTED = "$.items[*]"
+"""Where the documents of a page stand."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -34,26 +36,40 @@ def example_of(
     """The document as an example. Top-level fields in ``exact`` are expected as they are, those in ``without`` are not.
 
     A null and an empty list are left out, for they say nothing of what may stand there, and so is what ``schema`` says
-    may be null; of a list the first entry stands for all.
+    may be null; of a list the first entry stands for all. A list may be empty where ``schema`` does not require it, and
+    in the documents of a page, for they are in different states.
     """
     rules: dict[str, Any] = {}
     value = {
-        name: _shown(one, _at("$", name), rules, name in exact, _field(schema, name))
+        name: _shown(
+            one, _at("$", name), rules, name in exact, _field(schema, name), _is_required(schema, name)
+        )
         for name, one in document.items()
         if name not in without and not _is_silent(one) and _is_certain(schema, name)
     }
     return Example(value, rules)
 
 
-def _shown(value: Any, path: str, rules: dict[str, Any], exact: bool, schema: Side | None) -> Any:
+def _shown(
+    value: Any, path: str, rules: dict[str, Any], exact: bool, schema: Side | None, filled: bool = False
+) -> Any:
+    """``filled`` says whether a list is never empty."""
     if isinstance(value, Mapping):
+        listed = path.startswith(LISTED)
         return {
-            name: _shown(one, _at(path, name), rules, False, _field(schema, name))
+            name: _shown(
+                one,
+                _at(path, name),
+                rules,
+                False,
+                _field(schema, name),
+                filled=not listed and _is_required(schema, name),
+            )
             for name, one in value.items()
             if not _is_silent(one) and _is_certain(schema, name)
         }
     if isinstance(value, list):
-        rules[path] = _rule([{"match": "type", "min": 1}])
+        rules[path] = _rule([{"match": "type", "min": 1} if filled else {"match": "type"}])
         return [_shown(value[0], f"{path}[*]", rules, False, _entry(schema))]
     if not exact:
         rules[path] = _rule(_matcher(value))
@@ -81,6 +97,10 @@ def _entry(schema: Side | None) -> Side | None:
         (branch["items"] for branch in branches(schema) if isinstance(branch.get("items"), dict)), None
     )
     return None if found is None else schema.at(found)
+
+
+def _is_required(schema: Side | None, name: str) -> bool:
+    return schema is None or any(name in branch.get("required", ()) for branch in branches(schema))
 
 
 def _is_certain(schema: Side | None, name: str) -> bool:

@@ -40,6 +40,28 @@ def test_an_answer_is_expected_by_its_types_and_forms() -> None:
     assert "$.status" not in matchers
 
 
+def test_a_list_may_be_empty_unless_it_is_required_and_stands_alone() -> None:
+    document = openapi("erp")
+    page = Side({"$ref": "#/components/schemas/Page_SalesOrder_"}, document)
+    order = Side({"$ref": "#/components/schemas/SalesOrder"}, document)
+    line = {"line_id": "1", "quantity": 2}
+    told = {"lines": [line], "cancelled_lines": [line]}
+    alone = example_of(told, frozenset(), schema=order)
+    listed = example_of({"items": [told]}, frozenset(), schema=page)
+    fewest = {
+        path: rule["matchers"][0].get("min", 0)
+        for path, rule in {**alone.rules, **listed.rules}.items()
+        if path.endswith(("lines", "items"))
+    }
+    assert fewest == {
+        "$.lines": 1,
+        "$.cancelled_lines": 0,
+        "$.items": 1,
+        "$.items[*].lines": 0,
+        "$.items[*].cancelled_lines": 0,
+    }
+
+
 def test_what_may_be_null_is_not_expected() -> None:
     document = openapi("erp")
     schema = Side({"$ref": "#/components/schemas/SalesOrder"}, document)
