@@ -52,6 +52,7 @@ ANY_SEGMENT = "/"
 METHODS = "//"
 """Keys of the router that no segment of a path can be: a segment holds no slash."""
 PROBLEM_JSON = "application/problem+json"
+CHALLENGE = {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "How to sign in."}}
 
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 
@@ -467,10 +468,12 @@ class Face:
                 },
             )
             entry["description"] = f"{entry['description']} `{refusal.code}`: {refusal.title}".strip()
-        if 429 in by_status:
-            by_status[429]["headers"] = {
+        for status in (429, 503):
+            by_status[status]["headers"] = {
                 "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}
             }
+        if 401 in by_status:
+            by_status[401]["headers"] = CHALLENGE
         extra: dict[str, Any] = dict(openapi_extra or {})
         if operation.scope is not None:
             extra.setdefault("security", [{"oauth2": [operation.scope]}, {"key": []}])
@@ -573,7 +576,16 @@ class Face:
 
         token_error = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
         refused = {"description": "RFC 6749 section 5.2.", "content": {JSON: {"schema": token_error}}}
-        answer = {"type": "object", "required": ["access_token", "token_type", "expires_in"]}
+        answer = {
+            "type": "object",
+            "properties": {
+                "access_token": {"type": "string"},
+                "token_type": {"type": "string", "enum": ["Bearer"]},
+                "expires_in": {"type": "integer", "description": "Seconds."},
+                "scope": {"type": "string"},
+            },
+            "required": ["access_token", "token_type", "expires_in", "scope"],
+        }
         self.operation(
             "POST",
             "/oauth/token",
@@ -592,7 +604,7 @@ class Face:
                 "responses": {
                     "200": {"description": "A token.", "content": {JSON: {"schema": answer}}},
                     "400": refused,
-                    "401": refused,
+                    "401": {**refused, "headers": CHALLENGE},
                 },
             },
         )(_as_route(issue_token))

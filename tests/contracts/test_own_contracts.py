@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from peakproof.contracts.compare import compare
 from peakproof.contracts.provider import verify
 from peakproof.contracts.result import Verification
 from peakproof.contracts.sources import pacts_at
@@ -31,6 +32,13 @@ def test_they_are_what_the_middleware_asks_and_copes_with_today(tmp_path: Path) 
     assert (made.returncode, made.stdout) == (0, "")
     again = "stale: run python -m peakproof.contracts.consumer contracts/pacts"
     assert interactions(tmp_path) == interactions(PACTS), again
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_systems_documents_say_all_that_they_promise(provider: str) -> None:
+    document = PACTS.parents[1] / "docs" / "openapi" / f"{provider}.json"
+    found = compare(str(PACTS / f"middleware-{provider}.json"), str(document))
+    assert found.breaks == ()
 
 
 @pytest.fixture(scope="module")
