@@ -4,6 +4,8 @@ from fractions import Fraction
 from math import floor, gcd
 from typing import NamedTuple
 
+from .fault import Figures
+
 SECOND_NS = 1_000_000_000
 
 
@@ -88,6 +90,17 @@ class Meter:
     def give_back(self, bucket: str, cost: int) -> None:
         """Return a part of what was taken."""
         self._full_at[bucket] -= cost * self._rate.call_ticks
+
+    def figures(self, bucket: str, now_ns: int, cost: int = 1, factor: float = 1.0) -> Figures:
+        """Where a bucket stands for a call of this cost, with nothing taken."""
+        wait_ns = self.wait_ns(bucket, now_ns, cost, factor)  # first: it makes the cut
+        return Figures(
+            limit=self.size(),
+            left=self.left(bucket, now_ns),
+            window_ns=self.window_ns(),
+            reset_ns=self.full_in_ns(bucket, now_ns),
+            wait_ns=wait_ns,
+        )
 
     def size(self) -> int:
         """Of a bucket, as the cut leaves it."""

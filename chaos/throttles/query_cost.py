@@ -1,7 +1,7 @@
 """Calls cost points by what they ask for; points are restored at a steady rate, and what a call did not use comes back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar
 
@@ -60,18 +60,9 @@ class QueryCost:
         return Decision(bucket, release=partial(self._meter.give_back, bucket, refund), refund=refund)
 
     def figures(self, call: Call, now_ns: int) -> Figures:
-        meter, bucket = self._meter, bucket_of(call, self.scope)
         cost, actual_cost = self._costs_of(call)
-        wait_ns = meter.wait_ns(bucket, now_ns, cost, self.factor)
-        return Figures(
-            limit=meter.size(),
-            left=meter.left(bucket, now_ns),
-            window_ns=meter.window_ns(),
-            reset_ns=meter.full_in_ns(bucket, now_ns),
-            wait_ns=wait_ns,
-            cost=cost,
-            actual_cost=actual_cost,
-        )
+        figures = self._meter.figures(bucket_of(call, self.scope), now_ns, cost, self.factor)
+        return replace(figures, cost=cost, actual_cost=actual_cost)
 
     def _costs_of(self, call: Call) -> tuple[int, int]:
         cost = self.costs.get(call.operation, self.cost)

@@ -43,12 +43,4 @@ class QueueThenRefuse:
         return Decision(bucket, wait_s=max(0, owed_ns - at_once_ns) / SECOND_NS)
 
     def figures(self, call: Call, now_ns: int) -> Figures:
-        meter, bucket = self._meter, bucket_of(call, self.scope)
-        wait_ns = meter.wait_ns(bucket, now_ns, factor=self.factor)
-        return Figures(
-            limit=meter.size(),
-            left=meter.left(bucket, now_ns),
-            window_ns=meter.window_ns(),
-            reset_ns=meter.full_in_ns(bucket, now_ns),
-            wait_ns=wait_ns,
-        )
+        return self._meter.figures(bucket_of(call, self.scope), now_ns, factor=self.factor)

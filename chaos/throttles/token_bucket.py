@@ -39,12 +39,4 @@ class TokenBucket:
         return throttled(bucket, self.scope, rule, self.figures(call, now_ns))
 
     def figures(self, call: Call, now_ns: int) -> Figures:
-        meter, bucket = self._meter, bucket_of(call, self.scope)
-        wait_ns = meter.wait_ns(bucket, now_ns, factor=self.factor)
-        return Figures(
-            limit=meter.size(),
-            left=meter.left(bucket, now_ns),
-            window_ns=meter.window_ns(),
-            reset_ns=meter.full_in_ns(bucket, now_ns),
-            wait_ns=wait_ns,
-        )
+        return self._meter.figures(bucket_of(call, self.scope), now_ns, factor=self.factor)
