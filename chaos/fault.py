@@ -319,7 +319,7 @@ class Levers(Protocol):
         """Open the same port again."""
 
     def skew_clock(self, seconds: float) -> None:
-        """Every time that the system tells from now on is so much later (earlier where negative); 0 ends it."""
+        """Every time that the system tells from now on is so much later than it was (earlier where negative)."""
 
     def forget_tokens(self) -> None:
         """Every token given out so far stops working."""

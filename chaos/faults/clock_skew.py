@@ -35,4 +35,4 @@ class ClockSkew:
         levers.skew_clock(self.seconds)
 
     def heal(self, levers: Levers) -> None:
-        levers.skew_clock(0.0)
+        levers.skew_clock(-self.seconds)

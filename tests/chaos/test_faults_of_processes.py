@@ -44,7 +44,7 @@ class Pulled:
 @pytest.mark.parametrize(
     ("fault", "struck", "healed"),
     [
-        (ClockSkew(-90.0), [("skew_clock", -90.0)], [("skew_clock", 0.0)]),
+        (ClockSkew(-90.0), [("skew_clock", -90.0)], [("skew_clock", 90.0)]),
         (TokenRotation(), [("forget_tokens",)], []),
         (Refused(), [("stop_listening",)], [("listen_again",)]),
         (SutKill(), [("kill",)], [("start",)]),
