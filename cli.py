@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .scenarios.control.client import Remote
     from .scenarios.runner import Progress, Runner
     from .scenarios.scenario import Scenario
+    from .scenarios.spread import Spread
     from .scenarios.sut_choice import SutChoice
     from .verdict.limit import Step
     from .verdict.result import Verdict
@@ -516,6 +517,15 @@ def load(
     middleware: MiddlewareOption = None,
     seed: SeedOption = 1,
     overrides: SetOption = None,
+    abort_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--abort-on",
+            metavar="TEXT",
+            help="An objective that also ends the run once it can no longer be met; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     step_factor: Annotated[
         float | None,
         typer.Option(
@@ -579,6 +589,7 @@ def load(
 ) -> None:
     """Put a load profile on a middleware with open arrivals, judge what happened, and say how fast it was."""
     from .loadtests.profile import Profile
+    from .scenarios.abort import check_watched
     from .scenarios.control.wish import seconds
     from .scenarios.load import LoadRunner, loaded, peak_of
     from .scenarios.spread import enlist, spread_of
@@ -592,6 +603,8 @@ def load(
         raise SystemExit(enlist(profile, seed, worker, wait_s))
     spread = spread_of(workers, master, wait_s)
     _check_out(out)
+    check_watched(abort_on or [])
+    objectives = list(dict.fromkeys([*(objectives or []), *(abort_on or [])]))
     if (search := Profile.named(profile).search) is not None:
         try:
             search = search.changed(
@@ -602,8 +615,23 @@ def load(
             )
         except ValueError as error:
             raise UsageError(f"{profile}: {error}") from None
+        if spread is not None and not spread.is_here:
+            raise UsageError(
+                f"--master {master}: profile {profile} is many runs, and workers enlist for one; use --workers here"
+            )
         _find_limit(
-            profile, search, scenario, config, middleware, seed, overrides, objectives, ui, out, as_json
+            profile,
+            search,
+            scenario,
+            config,
+            middleware,
+            seed,
+            overrides,
+            objectives,
+            ui,
+            spread,
+            out,
+            as_json,
         )
     for option, given in (("--step-factor", step_factor), ("--resolution", resolution)):
         if given is not None:
@@ -615,7 +643,7 @@ def load(
         wanted = spread.opened(wanted)
     choice = _sut(config, middleware, wanted)
     wanted, _ = wanted.fit_for(choice.sut)
-    sql = _judged_by(None, [*wanted.objectives, *(objectives or [])])
+    sql = _judged_by(None, [*wanted.objectives, *objectives])
     orders = len(wanted.plan(seed).orders)
     _say(f"profile {profile}: {orders:,} orders in {wanted.duration_s:g} s, {peak} at the peak, seed {seed}")
     if ui is not None:
@@ -630,8 +658,9 @@ def load(
         ui_port=ui,
         spread=spread,
         on_news=_say,
+        abort_on=abort_on or [],
     )
-    _run_and_judge(make, out, sql, objectives or [], as_json)
+    _run_and_judge(make, out, sql, objectives, as_json)
 
 
 def _find_limit(
@@ -642,12 +671,14 @@ def _find_limit(
     middleware: str | None,
     seed: int,
     overrides: list[str] | None,
-    objectives: list[str] | None,
+    objectives: list[str],
     ui: int | None,
+    spread: "Spread | None",
     out: Path,
     as_json: bool,
 ) -> NoReturn:
     """Run one rate after another, show each verdict as it comes and what they come to, and exit."""
+    from .scenarios.abort import those_to_watch
     from .scenarios.limit import LimitRunner
     from .scenarios.load import LoadRunner, loaded
 
@@ -661,19 +692,28 @@ def _find_limit(
 
     first = at(search.start_per_min)
     choice = _sut(config, middleware, first)
-    _judged_by(None, [*first.objectives, *(objectives or [])])
+    must_hold = [*first.objectives, *objectives]
+    _judged_by(None, must_hold)
     first.plan(seed)
     _say(f"profile {profile}: from {search.start_per_min:g}/min on, until a rate breaks; seed {seed}")
-    _say(f"what must hold: {'; '.join([*first.objectives, *(objectives or [])])}, and every invariant")
+    _say(f"what must hold: {'; '.join(must_hold)}, and every invariant")
     with _Shown() as shown:
         runner = LimitRunner(
             profile,
             search,
             lambda per_min: at(per_min).fit_for(choice.sut)[0],
-            functools.partial(LoadRunner, sut=choice.sut, seed=seed, origin=choice.origin, ui_port=ui),
+            functools.partial(
+                LoadRunner,
+                sut=choice.sut,
+                seed=seed,
+                origin=choice.origin,
+                ui_port=ui,
+                spread=spread,
+                abort_on=those_to_watch(must_hold),
+            ),
             seed=seed,
             out=out,
-            objectives=objectives or [],
+            objectives=objectives,
             on_start=lambda per_min, one: _say(f"{per_min:,.6g}/min for {one.duration_s:g} s"),
             on_progress=shown,
             on_judged=_say_step,

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from ..loadtests.generator.job import Creed, Cue, Door, Enlistment, Job, Status,
 from ..loadtests.plan import PlaceOrder, Plan, RequestCancellation, RequestReturn
 from ..loadtests.profile import Profile
 from ..simulators.estate import Estate
+from ..verdict.objective import Objective
+from .abort import Watched, check_watched
 from .config import SutConfig
 from .errors import RunError, UsageError
 from .runner import Progress, Runner
@@ -35,6 +37,8 @@ STOP_S = 10.0
 LEAD_S = 0.3
 """Workers are told so long before the workload begins that it does: the first orders are not late."""
 LOG = "load.log"
+SETTLE_AFTER_ABORT_S = 30.0
+"""An aborted run has proved what it had to: whatever is not done by then is not waited for."""
 SHOPPERS = (PlaceOrder, RequestCancellation, RequestReturn)
 PER_MIN = {"s": 60.0, "min": 1.0, "h": 1 / 60}
 
@@ -184,7 +188,17 @@ class CrowdedShop(Shop):
         await self._ready.wait()
 
     async def work(self) -> None:
-        """Let the generator begin, and sit at the desk until the last thing of the plan was due."""
+        """Let the generator begin, and sit at the desk until the last thing of the plan was due.
+
+        Who cancels this lets the generator begin nothing more.
+        """
+        try:
+            await self._keep_the_desk()
+        except asyncio.CancelledError:
+            self._tell(Cue("give_up"))
+            raise
+
+    async def _keep_the_desk(self) -> None:
         loop = asyncio.get_running_loop()
         lead_s = LEAD_S if self._spread is not None else 0.0
         start_s, start_ns = loop.time() + lead_s, self._clock() + round(lead_s * 1e9)
@@ -291,18 +305,27 @@ class LoadRunner(Runner):
         ui_port: int | None = None,
         spread: Spread | None = None,
         on_news: Callable[[str], None] | None = None,
+        abort_on: Sequence[str] = (),
     ) -> None:
+        """``abort_on`` are objectives that end it as soon as they are broken beyond repair. UsageError for one of which
+        that cannot be known."""
         super().__init__(scenario, sut, seed=seed, out=out, on_progress=on_progress, origin=origin)
+        check_watched(abort_on)
+        self._abort_on = abort_on
+        self._watched: list[Watched] = []
         self._ui_port = ui_port
         self._spread = spread
         self._on_news = on_news or (lambda line: None)
         self._saturation = Saturation()
+        self._aborted_on: Objective | None = None
 
     async def _work(
         self, estate: Estate, sut: Sut | Nobody, shop: Shop, schedule: Schedule, settling: Settling
     ) -> None:
         """The same, while somebody looks who is at the limit."""
         assert isinstance(shop, CrowdedShop), "`_shop` made it"
+        self._watched = [Watched(text, shop.total) for text in self._abort_on]
+        estate.observers += [watched.see for watched in self._watched]
         looking = asyncio.create_task(
             self._saturation.keep_looking(
                 lambda: shop.generator_cpu_s, lambda: sut.process_id if isinstance(sut, Sut) else None
@@ -316,6 +339,17 @@ class LoadRunner(Runner):
             self._record.add(
                 load=self._saturation.facts() | {"workers": workers, "workers_lost": list(shop.lost)}
             )
+            self._record.add(load=self._saturation.facts())
+            if self._aborted_on is not None:
+                self._record.add(aborted_on=str(self._aborted_on))
+                settling.at_most(SETTLE_AFTER_ABORT_S)
+
+    def _why_stop(self) -> str | None:
+        for watched in self._watched:
+            if (why := watched.why_broken(self._clock())) is not None:
+                self._aborted_on = watched.objective
+                return why
+        return None
 
     def _shop(self, estate: Estate, plan: Plan) -> Shop:
         return CrowdedShop(

@@ -242,6 +242,9 @@ class Runner:
         while not self._interrupted.is_set() and sut.alive:
             if work.done() and self._has_seen_all(loop.time() - start_s, settling):
                 break
+            if (why := self._why_stop()) is not None:
+                self._record.add(ended_early=why)
+                break
             await self._unless_interrupted(TICK_S)
         if work.done():
             work.result()
@@ -250,6 +253,10 @@ class Runner:
             self._record.add(ended_early="interrupted by the user")
         self._enter("heal")
         schedule.heal_all(loop.time())
+
+    def _why_stop(self) -> str | None:
+        """Why the workload need not go on."""
+        return None
 
     async def _keep_time(self, schedule: Schedule) -> None:
         """Bring the schedule up to date whenever a step of it is due, and when somebody has changed it."""

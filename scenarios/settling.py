@@ -70,6 +70,12 @@ class Settling:
         """Whatever quiet there was counts for nothing."""
         self._since_ns = self._clock()
 
+    def at_most(self, max_s: float) -> None:
+        """Have a deadline no later than that, but for the quiet that it takes."""
+        self._settle = self._settle.model_copy(
+            update={"max_s": min(self._settle.max_s, max(max_s, self._settle.quiet_s))}
+        )
+
     async def wait(self, sut: Sut | Nobody, interrupted: asyncio.Event) -> tuple[bool, str]:
         """Return once it is quiet and the SUT does not say that it has more to do; whether it settled, and why."""
         deadline_ns = self._clock() + round(self._settle.max_s * 1e9)

@@ -99,6 +99,26 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> type[FakeRunner]:
         (["run", "--middleware", "http://"], "must be a URL"),
         (["run", "--set", "settle"], "--set 'settle': must be KEY=VALUE"),
         (["run", "--set", "=3"], "--set '=3': must be KEY=VALUE"),
+        (
+            ["load", "soak", "--abort-on", "oversold_units <= 3"],
+            "--abort-on 'oversold_units <= 3': in mid-run only an upper bound on how long orders take is known to be broken",
+        ),
+        (
+            ["load", "soak", "--abort-on", "order_sync_latency_p95"],
+            "objective 'order_sync_latency_p95' cannot be",
+        ),
+        (
+            ["load", "soak", "--abort-on", "order_sync_latency_p94 < 5"],
+            "there is no key figure 'order_sync_latency_p94'",
+        ),
+        (
+            ["load", "soak", "--step-factor", "2"],
+            "--step-factor 2: profile soak is run once; only a search has steps",
+        ),
+        (
+            ["load", "find-the-limit", "--resolution", "3"],
+            "resolution must be a number between 0 and 1, got 3",
+        ),
         (["run", "--set", "settle.max=3"], "settle.max: unknown key 'max'; did you mean 'max_s'"),
         (["run", "--set", "schedule.erp-outage.on=er"], "schedule.erp-outage.on: unknown system 'er'"),
         (["run", "--duration", "0"], "--duration: duration_s: must be above 0"),

@@ -7,7 +7,8 @@ from typing import Any, Literal
 import msgspec
 
 from .render.wording import counted
-from .result import EXIT_CODES, Outcome, Verdict
+from .result import EXIT_CODES, ObjectiveResult, Outcome, Verdict
+from .validity import EARLY
 
 SCHEMA = "peakproof/limit/1"
 
@@ -39,16 +40,18 @@ class Step:
         )
         said = [f"{one.id}: {counted(one.findings_count, 'finding')}" for one in invariants]
         if not self.limited_by:
-            said += [
-                f"{one.objective}, but it was {one.value:.4g}"
-                for one in verdict.objectives
-                if one.met is False and one.value is not None
-            ]
+            said += [self._missed(one) for one in verdict.objectives if one.met is False]
             if "sut" in verdict.validity.at_limit and not said:
                 reasons = verdict.validity.reasons
                 own = [one for one in reasons if one.startswith("not settled") or "system under test" in one]
                 said += (own or list(reasons))[:1]
         return tuple(said)
+
+    def _missed(self, one: ObjectiveResult) -> str:
+        for reason in self.verdict.validity.reasons:
+            if reason.startswith(f"{EARLY}{one.objective}"):
+                return reason.removeprefix(EARLY)
+        return f"{one.objective}, but it was {'not known' if one.value is None else f'{one.value:.4g}'}"
 
     @property
     def limited_by(self) -> tuple[str, ...]:

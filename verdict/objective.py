@@ -66,14 +66,14 @@ class Objective:
             raise ObjectiveError(
                 f"objective {str(self)!r}: there is no key figure {self.kpi!r}; nearest: {near}"
             )
-        self._scaled(units[self.kpi])
+        self.scaled(units[self.kpi])
 
     def check(self, kpis: Iterable[KpiValue]) -> ObjectiveResult:
         """Compare. ObjectiveError where no key figure has that name, or it is measured in other units."""
         by_name = {kpi.name: kpi for kpi in kpis}
         self.check_figure({name: kpi.unit for name, kpi in by_name.items()})
         kpi = by_name[self.kpi]
-        threshold = self._scaled(kpi.unit)
+        threshold = self.scaled(kpi.unit)
 
         def met(value: float) -> bool:
             return _COMPARE[self.sign](value, threshold)
@@ -94,7 +94,7 @@ class Objective:
             kpi.unit,
         )
 
-    def _scaled(self, unit: str) -> float:
+    def scaled(self, unit: str) -> float:
         """The threshold in the figure's unit. ObjectiveError."""
         scale = _SCALES.get(unit, dict.fromkeys((unit, unit.removesuffix("s")), 1.0)).get(self.unit or unit)
         if scale is None:

@@ -14,6 +14,8 @@ LATE_UNDER_LOAD_S, LAG_UNDER_LOAD_S = 0.1, 0.1
 """Of a run under load: so late may 1 in 100 acts of the generator, or turns of the estate's loop, be at most; beyond that
 its latencies are its own and not the middleware's."""
 
+EARLY = "the run ended early: "
+
 FLOOD_WINDOW_S, FLOOD_PER_S = 5, 200
 """Whoever makes so many calls of one kind a second while the systems should settle is named."""
 
@@ -89,7 +91,7 @@ def _finished(run: Any) -> Iterator[str]:
     elif not run.get("finished_at"):
         yield "the run was cut off: it has no end"
     elif run.get("ended_early"):
-        yield f"the run ended early: {run['ended_early']}"
+        yield f"{EARLY}{run['ended_early']}"
 
 
 def _sut_alive(run: Any) -> Iterator[str]:

@@ -128,3 +128,29 @@ def test_a_middleware_that_stands_still_for_two_seconds_shows_it_in_the_p95(tmp_
     assert seen["estate"]["loop_lag_p99_s"] >= 0
     assert min(seen[who]["cpu_p95"] for who in ("estate", "generator", "sut")) > 0
     assert seen["sut"]["rss_max_mb"] > 10
+
+
+def test_a_run_whose_objective_is_broken_beyond_repair_need_not_go_on(tmp_path: Path) -> None:
+    """Of 600 orders 31 that took too long are enough for the p95: the middleware stands still, and nobody waits a minute."""
+    text = SCENARIO.replace("at: 1.5, for: 2", "at: 1, for: 40")
+    (tmp_path / "standstill.yaml").write_text(text)
+    goal = "order_sync_latency_p95 <= 2"
+    options = (
+        "--peak",
+        "10/s",
+        "--duration",
+        "60s",
+        "--scenario",
+        "standstill.yaml",
+        "--abort-on",
+        goal,
+        "--json",
+    )
+    done = peakproof(tmp_path, "load", "soak", *options)
+    assert done.run["aborted_on"] == goal, done
+    assert done.run["ended_early"].startswith(f"{goal} cannot be met any more: "), done
+    assert [one["met"] for one in done.document["objectives"]] == [False]
+    assert any("cannot be met any more" in reason for reason in done.document["reasons"]), done
+    assert done.run["unsent"] > 100, "the rest was never sent"
+    if not {"generator", "estate"} & set(done.document["validity"]["at_limit"]):
+        assert done.code == 1, done

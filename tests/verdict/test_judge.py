@@ -194,6 +194,13 @@ def test_a_missed_objective_is_the_middlewares_only_where_nobody_else_was_the_li
     assert conclude([result_of("holds")], Validity(("not settled",), ("sut",)), [missed])[0] == "fail"
 
 
+def test_an_objective_that_a_run_was_aborted_for_is_missed_whatever_came_in_by_then() -> None:
+    text = "retry_amplification <= 5"
+    with history_of(GOOD, run={"settled": True, "aborted_on": text}) as history:
+        judged = judge_history(history, objectives=[text, "retry_amplification <= 6"])
+    assert [one.met for one in judged.objectives] in ([False, True], [False, None])
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     writer = HistoryWriter(tmp_path / "history", "estate")

@@ -64,6 +64,13 @@ def test_a_missed_objective_breaks_a_rate_and_is_named_with_its_value() -> None:
     assert (step.outcome, step.broken) == ("broke", (f"{GOAL}, but it was 7.25",))
 
 
+def test_a_run_that_was_aborted_says_why_whatever_came_in_by_then() -> None:
+    why = f"{GOAL} cannot be met any more: 31 of at most 600 orders took longer"
+    step = a_step(60, "fail", 3.0, (), (f"the run ended early: {why}", "570 orders were never placed"))
+    missed = replace(step.verdict.objectives[0], met=False)
+    assert replace(step, verdict=replace(step.verdict, objectives=(missed,))).broken == (why,)
+
+
 def test_what_is_missed_while_the_estate_or_the_generator_is_at_its_limit_breaks_nothing() -> None:
     reason = "the estate was the limit: 1 in 100 turns of its loop came 400 ms late or more"
     step = a_step(60, "inconclusive", 7.25, ("estate", "sut"), ("not settled: still busy", reason))
