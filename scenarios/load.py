@@ -339,7 +339,6 @@ class LoadRunner(Runner):
             self._record.add(
                 load=self._saturation.facts() | {"workers": workers, "workers_lost": list(shop.lost)}
             )
-            self._record.add(load=self._saturation.facts())
             if self._aborted_on is not None:
                 self._record.add(aborted_on=str(self._aborted_on))
                 settling.at_most(SETTLE_AFTER_ABORT_S)
