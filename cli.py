@@ -592,7 +592,7 @@ def load(
     from .scenarios.abort import check_watched
     from .scenarios.control.wish import seconds
     from .scenarios.load import LoadRunner, loaded, peak_of
-    from .scenarios.spread import enlist, spread_of
+    from .scenarios.spread import check_peak, enlist, spread_of
 
     wait_s = seconds("--wait", wait)
     if worker is not None:
@@ -637,6 +637,7 @@ def load(
         if given is not None:
             raise UsageError(f"{option} {given:g}: profile {profile} is run once; only a search has steps")
     peak = peak or "300/min"
+    check_peak(peak, peak_of(peak), workers)
     wanted = loaded(profile, peak_of(peak), seconds("--duration", duration) or 60.0, scenario)
     wanted = wanted.with_overrides(_overrides(overrides or []))
     if spread is not None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from math import ceil
 from pathlib import Path
 from secrets import token_urlsafe
 
@@ -25,6 +26,9 @@ SHORTEST_TOKEN = 24
 MAKE_ONE = f"export {TOKEN}=$(python3 -c 'import secrets; print(secrets.token_urlsafe(32))')"
 HERE = "127.0.0.1"
 WAIT_S = 60.0
+MOST_PER_S = 2_000
+"""Orders that one generator can send at best: measured, 0.35 ms of a processor each, and beyond 2,000 a second later than
+0.1 s. What a machine really sends is less, and is found out by the run."""
 LOG = "load-workers.log"
 """What the workers of this machine wrote."""
 STOP_S = 10.0
@@ -81,6 +85,17 @@ def spread_of(
     return Spread(
         workers, _own_address(master, host), port, token_of("--master", env), wait_s or WAIT_S, False
     )
+
+
+def check_peak(peak: str, peak_per_min: float, workers: int | None) -> None:
+    """UsageError for a peak that no generator of this kind sends on any machine that we know."""
+    senders = workers or 1
+    if (peak_per_s := peak_per_min / 60) > MOST_PER_S * senders:
+        who = "one generator sends" if senders == 1 else f"{senders} generators send"
+        raise UsageError(
+            f"--peak {peak}: {who} {MOST_PER_S * senders:,} orders a second at best, and these are {peak_per_s:,.0f}; "
+            f"say --workers {ceil(peak_per_s / MOST_PER_S)}, on so many processors or machines (--master), or a lower peak"
+        )
 
 
 def address_of(option: str, text: str) -> tuple[str, int]:

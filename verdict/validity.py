@@ -120,7 +120,7 @@ def _schedule_kept(history: History) -> Iterator[str]:
         "SELECT quantile_cont((at_ns - due_ns) / 1e9, 0.99) FROM workload WHERE due_ns IS NOT NULL AND kind <> 'phase'"
     )
     if late_s is not None and late_s > MOST_LATE_S:
-        yield f"the load generator fell behind: 1 in 100 things came {late_s:.1f} s late or more"
+        yield f"the load generator fell behind: 1 in 100 things came {late_s:.1f} s late or more{_beyond(history)}"
         yield from _flood(history)
     unsent = history.run.get("unsent") or 0
     unsent = unsent if isinstance(unsent, int) else len(unsent)
@@ -137,8 +137,8 @@ def _limits(history: History) -> Iterator[str]:
     if late_s is not None and LATE_UNDER_LOAD_S < late_s <= MOST_LATE_S:
         cpu = _percent(load, "generator")
         yield (
-            f"the load generator was the limit: 1 in 100 acts came {late_s * 1e3:.0f} ms late or more{cpu}; "
-            "take a lower peak or a larger machine"
+            f"the load generator was the limit: 1 in 100 acts came {late_s * 1e3:.0f} ms late or more{cpu}"
+            f"{_beyond(history)}"
         )
     lag_s = _of(load, "estate", "loop_lag_p99_s")
     if lag_s is not None and lag_s > LAG_UNDER_LOAD_S:
@@ -147,6 +147,31 @@ def _limits(history: History) -> Iterator[str]:
             f"the estate was the limit: 1 in 100 turns of its loop came {lag_s * 1e3:.0f} ms late or more{cpu}; "
             "take a lower peak or a larger machine"
         )
+
+
+def _beyond(history: History) -> str:
+    """Of a run under load whose generator was late: what it did at most, and what helps."""
+    load = history.run.get("load")
+    rates = history.rows(
+        "SELECT max(count(*)) OVER () AS most, 'sent' AS what FROM workload "
+        "WHERE due_ns IS NOT NULL AND replied_ns IS NOT NULL GROUP BY at_ns // 1000000000 "
+        "UNION SELECT max(count(*)) OVER (), 'due' FROM workload "
+        "WHERE due_ns IS NOT NULL AND replied_ns IS NOT NULL GROUP BY due_ns // 1000000000"
+    )
+    if not isinstance(load, Mapping) or not rates:
+        return ""
+    most = {row["what"]: row["most"] for row in rates}
+    workers = load.get("workers")
+    more = workers + 1 if isinstance(workers, int) else 2
+    if most["sent"] >= most["due"]:
+        return (
+            f"; it could send the {most['due']:,} a second that were due, so that something held it up: "
+            "keep a processor free for it"
+        )
+    return (
+        f"; it sent at most {most['sent']:,} a second where up to {most['due']:,} were due: take a lower peak, spread it "
+        f"with --workers {more} if processors are free, or over other machines with --master"
+    )
 
 
 def _acts_late_s(history: History) -> float | None:

@@ -6,7 +6,16 @@ from peakproof import __version__
 from peakproof.loadtests.generator.job import Creed
 from peakproof.scenarios.errors import UsageError
 from peakproof.scenarios.scenario import Scenario
-from peakproof.scenarios.spread import TOKEN, WAIT_S, Spread, creed_of, enlist, environment, spread_of
+from peakproof.scenarios.spread import (
+    TOKEN,
+    WAIT_S,
+    Spread,
+    check_peak,
+    creed_of,
+    enlist,
+    environment,
+    spread_of,
+)
 
 SET = {TOKEN: "a-secret-of-more-than-24-characters"}
 MAKE_ONE = f"make one and give it to both sides: export {TOKEN}="
@@ -112,6 +121,42 @@ def test_a_master_everywhere_does_not_know_where_workers_reach_the_estate() -> N
         "--master 0.0.0.0:5557: workers must reach the estate, too; say at which name of this machine: "
         "--set estate.host=0.0.0.0 --set estate.reached_at=NAME"
     )
+
+
+@pytest.mark.parametrize(
+    ("peak", "per_min", "workers", "message"),
+    [
+        (
+            "5000/s",
+            300_000,
+            None,
+            (
+                "--peak 5000/s: one generator sends 2,000 orders a second at best, and these are 5,000; "
+                "say --workers 3, on so many processors or machines (--master), or a lower peak"
+            ),
+        ),
+        (
+            "5000/s",
+            300_000,
+            2,
+            (
+                "--peak 5000/s: 2 generators send 4,000 orders a second at best, and these are 5,000; "
+                "say --workers 3, on so many processors or machines (--master), or a lower peak"
+            ),
+        ),
+    ],
+)
+def test_a_peak_that_no_generator_sends_is_refused_with_the_number_that_it_does(
+    peak: str, per_min: float, workers: int | None, message: str
+) -> None:
+    with pytest.raises(UsageError) as error:
+        check_peak(peak, per_min, workers)
+    assert str(error.value) == message
+
+
+def test_a_peak_that_may_be_sent_is_tried() -> None:
+    check_peak("2000/s", 120_000, None)
+    check_peak("5000/s", 300_000, 3)
 
 
 def test_what_we_start_does_not_inherit_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:

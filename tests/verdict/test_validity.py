@@ -208,9 +208,27 @@ def test_under_load_a_late_generator_is_the_limit_long_before_it_falls_behind() 
     (reason,) = reasons(SOUND | {"load": LOAD}, [*BOOKED, answered(0.3)])
     assert reason == (
         "the load generator was the limit: 1 in 100 acts came 300 ms late or more, with 97% of a processor in use; "
-        "take a lower peak or a larger machine"
+        "it could send the 1 a second that were due, so that something held it up: keep a processor free for it"
     )
     assert reasons(SOUND, [*BOOKED, answered(0.3)]) == (), "without load nobody measures so finely"
+
+
+@pytest.mark.parametrize(("workers", "more"), [(None, 2), (2, 3)])
+def test_a_peak_beyond_the_generator_is_said_with_what_it_sent_and_how_to_spread_it(
+    workers: int | None, more: int
+) -> None:
+    """Of ten acts that were due at once, it sent two a second."""
+    due_ns = START_NS + 1_000_000_000
+    acts = [
+        WorkloadItem(at_ns=at_ns, kind="order", due_ns=due_ns, replied_ns=at_ns)
+        for at_ns in (due_ns + number * 500_000_000 for number in range(10))
+    ]
+    (reason,) = reasons(SOUND | {"load": LOAD | {"workers": workers}}, [*BOOKED, *acts])
+    assert reason == (
+        "the load generator fell behind: 1 in 100 things came 4.5 s late or more; it sent at most 2 a second where "
+        f"up to 10 were due: take a lower peak, spread it with --workers {more} if processors are free, or over other "
+        "machines with --master"
+    )
 
 
 def test_a_load_worker_that_was_lost_in_mid_run_is_named() -> None:
