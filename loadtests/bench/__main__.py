@@ -9,13 +9,14 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from . import order_cost
 from .calls import CallCosts, measure_calls, measure_gate
 from .comparison import Comparison, measure_peers, table
 from .judging import JudgingCost, measure_judging
 from .keeping_up import MOST_BEHIND_S, KeepingUp, measure_keeping_up
 from .state import StateCost, measure_state
 
-MEASURES = ("calls", "gate", "peers", "state", "judging", "keeping-up")
+MEASURES = ("calls", "gate", "peers", "state", "judging", "keeping-up", "cost")
 MOST_CPU_RATIO = 4.0
 MOST_GATE_RATIO = 1.05
 MOST_BYTES_PER_ORDER = 2_048
@@ -40,7 +41,9 @@ def main() -> None:
         "--judged-calls", type=int, default=1_000_000, help="calls to judge (default 1000000)"
     )
     parser.add_argument(
-        "--per-s", type=float, default=50.0, help="orders a second to keep up with (default 50)"
+        "--per-s",
+        type=float,
+        help="orders a second to keep up with (default 50), or to know the cost of (10)",
     )
     parser.add_argument("--seconds", type=float, default=20.0, help="so long (default 20)")
     parser.add_argument("--middleware", default="reference", help="which is to keep up (default reference)")
@@ -49,7 +52,9 @@ def main() -> None:
     if asked.peers is not None and not asked.peers.is_dir():
         parser.error(f"argument --peers: {asked.peers} is no folder")
 
-    measured: dict[str, CallCosts | Comparison | list[StateCost] | JudgingCost | KeepingUp] = {}
+    measured: dict[
+        str, CallCosts | Comparison | list[StateCost] | JudgingCost | KeepingUp | order_cost.OrderCost
+    ] = {}
     tables = []
     if asked.only in (None, "calls"):
         _say(f"calls: {asked.rounds} rounds of {2 * asked.orders} requests to each of two servers")
@@ -84,12 +89,17 @@ def main() -> None:
         measured["judging"] = judging
         tables.append(_judging_table(judging))
     if asked.only in (None, "keeping-up"):
-        _say(
-            f"keeping up: {asked.per_s:g} orders of 3 lines a second for {asked.seconds:g} s, then what is left"
-        )
-        kept = measure_keeping_up(asked.per_s, asked.seconds, asked.middleware)
+        per_s = asked.per_s or 50.0
+        _say(f"keeping up: {per_s:g} orders of 3 lines a second for {asked.seconds:g} s, then what is left")
+        kept = measure_keeping_up(per_s, asked.seconds, asked.middleware)
         measured["keeping-up"] = kept
         tables.append(_keeping_up_table(kept))
+    if asked.only in (None, "cost"):
+        per_s = asked.per_s or 10.0
+        _say(f"cost: {per_s:g} orders of 3 lines a second for {asked.seconds:g} s, metered")
+        cost = order_cost.measure_order_cost(per_s, asked.seconds, asked.middleware)
+        measured["cost"] = cost
+        tables.append(order_cost.table(cost))
     if asked.json:
         print(json.dumps(measured, default=asdict, indent=2))
     else:

@@ -1,0 +1,128 @@
+"""What an order costs the estate, system by system: processor time and calls, from a steady load on the whole way to the shipment.
+
+The command itself is run, without faults, with Locust and the middleware in processes of their own beside the estate.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from .keeping_up import LINES, STEADY, write_orders
+from .metered import EVENTS, REST
+
+SYSTEMS = ("web", "bazaar", "oms", "erp", "wms", "payments")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One system's part of an order, or that of what is no system's."""
+
+    name: str
+    cpu_ms: float
+    """Processor milliseconds per order."""
+    calls: float
+    """Calls per order; of events their deliveries."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCost:
+    """What an order costs in a run at one rate."""
+
+    wanted_per_s: float
+    orders: int
+    lines: int
+    verdict: str
+    reasons: tuple[str, ...]
+    parts: list[Part]
+    estate_busy: float | None
+    generator_busy: float | None
+    middleware_busy: float | None
+    """Shares of one processor, as 19 of 20 looks in a run had them."""
+    load_before: float
+    processors: int
+
+    @property
+    def cpu_ms(self) -> float:
+        """Of all of the estate, per order."""
+        return sum(part.cpu_ms for part in self.parts)
+
+
+def measure_order_cost(per_s: float, seconds: float, middleware: str = "reference") -> OrderCost:
+    """Put so many orders of three lines a second on a middleware for so long. RuntimeError where there is no verdict."""
+    load_before = os.getloadavg()[0]
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "steady.toml").write_text(STEADY, "utf-8")
+        write_orders(folder / "orders.csv", round(2 * per_s * seconds))
+        options = ["--peak", f"{per_s}/s", "--duration", f"{seconds}s", "--middleware", middleware, "--json"]
+        options += ["--set", f"workload.trace={folder / 'orders.csv'}", "--set", "time_scale=0.01"]
+        metered = [sys.executable, "-m", f"{__package__}.metered", str(folder / "spent.json")]
+        done = subprocess.run(
+            [*metered, "load", str(folder / "steady.toml"), *options, "--out", name],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        try:
+            document = json.loads(done.stdout)
+            (run,) = folder.glob("*/run.json")
+            load = json.loads(run.read_bytes())["load"]
+            spent = json.loads((folder / "spent.json").read_bytes())
+        except (ValueError, OSError, KeyError):
+            raise RuntimeError(f"peakproof load failed: {done.stderr.strip()[-400:]}") from None
+    return OrderCost(
+        wanted_per_s=per_s,
+        orders=document["counts"]["orders"],
+        lines=LINES,
+        verdict=document["verdict"],
+        reasons=tuple(document["reasons"]),
+        parts=parts_of(spent["spent_s"], spent["counts"], document["counts"]["orders"]),
+        estate_busy=load["estate"]["cpu_p95"],
+        generator_busy=load["generator"]["cpu_p95"],
+        middleware_busy=load["sut"]["cpu_p95"],
+        load_before=load_before,
+        processors=os.cpu_count() or 1,
+    )
+
+
+def parts_of(spent_s: dict[str, float], counts: dict[str, int], orders: int) -> list[Part]:
+    """Per order. RuntimeError where there is none."""
+    if not orders:
+        raise RuntimeError("no order was placed: nothing to measure")
+    return [
+        Part(name, spent_s.get(name, 0.0) / orders * 1e3, counts.get(name, 0) / orders)
+        for name in (*SYSTEMS, EVENTS, REST)
+    ]
+
+
+def table(cost: OrderCost) -> str:
+    """The cost for a reader."""
+    rows = [
+        f"{part.name:<10}{part.cpu_ms:>13.2f}{part.cpu_ms / cost.cpu_ms:>8.0%}"
+        + (f"{part.calls:>13.1f}" if part.name != REST else "")
+        for part in cost.parts
+    ]
+    busy = ", ".join(
+        f"{name} {share:.0%}"
+        for name, share in (
+            ("estate", cost.estate_busy),
+            ("generator", cost.generator_busy),
+            ("middleware", cost.middleware_busy),
+        )
+        if share is not None
+    )
+    reasons = f" ({'; '.join(cost.reasons)})" if cost.reasons else ""
+    return "\n".join(
+        [
+            f"{'':<10}{'CPU ms/order':>13}{'':>8}{'calls/order':>13}",
+            *rows,
+            f"{'estate':<10}{cost.cpu_ms:>13.2f}{1:>8.0%}",
+            f"{cost.orders} orders of {cost.lines} lines at {cost.wanted_per_s:g} a second, verdict {cost.verdict}{reasons}",
+            f"busy, of one processor each: {busy}",
+            f"on {cost.processors} processors that {cost.load_before:.1f} processes wanted before it began",
+        ]
+    )
