@@ -25,7 +25,6 @@ ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
 COMPOSE = (DEPLOY / "compose.yaml").read_text("utf-8")
 KUBERNETES = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8")))
-LOAD_PORT = 5557
 
 
 def composed(text: str) -> PyCompose:
@@ -158,6 +157,7 @@ def test_the_services_are_named_as_the_estate_and_the_middleware_look_for_each_o
     }
     named = {port["name"]: port["port"] for port in services[scenario.estate.reached_at or ""]}
     assert {name: named[name] for name in ports} == ports
+    assert named.keys() - ports.keys() == {"locust"}
     assert [port["port"] for port in services["sut"]] == [8080]
     assert {"peakproof", "sut"} <= set(composed(COMPOSE).service_names())
 
@@ -177,8 +177,34 @@ def commands() -> list[Any]:
     return [pytest.param(line, id=name) for name, line in found]
 
 
+def parsed(line: list[str]) -> dict[str, Any]:
+    """What the command makes of its options; nothing is run."""
+    group: Any = typer.main.get_command(app)
+    given: dict[str, Any] = group.commands[line[0]].make_context(line[0], line[1:]).params
+    return given
+
+
 @pytest.mark.parametrize("line", commands())
 def test_every_command_that_is_started_is_one_with_its_options(line: list[str]) -> None:
-    group: Any = typer.main.get_command(app)
-    command = group.commands[line[0]]
-    assert command.make_context(line[0], line[1:]).params["profile"] == "black-friday"
+    assert parsed(line)["profile"] == "black-friday"
+
+
+def test_master_and_workers_agree() -> None:
+    """On address, number, seed and profile, in the Compose file and in Kubernetes."""
+    scenario = Scenario.load(str(DEPLOY / "estate.yaml"))
+    services = yaml.safe_load(COMPOSE)["services"]
+    pods = containers()
+    (workers,) = [one["spec"] for one in KUBERNETES if one["metadata"]["name"] == "worker"]
+    assert workers["parallelism"] == workers["completions"]
+    for master, worker, number in (
+        (
+            services["peakproof"]["command"],
+            services["worker"]["command"],
+            services["worker"]["deploy"]["replicas"],
+        ),
+        (pods["peakproof"]["args"], pods["worker"]["args"], workers["parallelism"]),
+    ):
+        asked, given = parsed(words(master)), parsed(words(worker))
+        assert asked["workers"] == number
+        assert given["worker"] == f"{scenario.estate.reached_at}:{asked['master'].rpartition(':')[2]}"
+        assert (asked["profile"], asked["seed"]) == (given["profile"], given["seed"])
