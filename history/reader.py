@@ -12,7 +12,7 @@ import duckdb
 import msgspec
 import zstandard
 
-from .records import RECORDS, Body, Call, Delivery, Effect, FaultMark, Lines, WorkloadItem
+from .records import RECORDS, Body, Call, Delivery, Effect, FaultMark, Lines, LoadSecond, WorkloadItem
 from .state import StateDocument, write_state
 from .writer import COMPRESSED, HistoryWriter
 
@@ -26,7 +26,7 @@ SHOWN_TYPE = (
 )
 """What judging needs of a document's own fields; taking them out in the one pass is cheaper than keeping the text."""
 
-Record = Call | Effect | Delivery | FaultMark | WorkloadItem | Body
+Record = Call | Effect | Delivery | FaultMark | WorkloadItem | LoadSecond | Body
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +304,8 @@ def _write_records(folder: Path, records: Iterable[Record]) -> None:
                 writer.fault(record)
             case WorkloadItem():
                 writer.workload(record)
+            case LoadSecond():
+                writer.load(record)
             case Body():
                 writer.body(record.text.encode())
     writer.close()

@@ -1,4 +1,4 @@
-"""The five kinds of record that make a history, and the shape of each; their fields are the columns users query.
+"""The kinds of record that make a history, and the shape of each; their fields are the columns users query.
 
 Times are integers: nanoseconds since the Unix epoch on the run's monotonic-anchored clock (``history.clock``).
 Amounts are decimal strings, exact, in major units of ``currency``. ``lines`` are ``[line_id, sku, quantity,
@@ -188,6 +188,36 @@ class WorkloadItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     detail: str | None = None
 
 
+class LoadSecond(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One second of a run under load, as the run saw it: what was due, how busy everybody was, and what waited.
+
+    A share of 1 is one whole processor; a process of several threads can pass it.
+    """
+
+    table: ClassVar[str] = "load"
+
+    at_ns: int
+    """When it began: whole seconds after the first order could be due."""
+    orders_due: int = 0
+    """How many orders were to be placed in it, sent or not."""
+    cancellations_due: int = 0
+    returns_due: int = 0
+    loop_lag_s: float = 0.0
+    """The latest that a turn of the estate's loop came."""
+    estate_cpu: float = 0.0
+    generator_cpu: float = 0.0
+    sut_cpu: float | None = None
+    """Of the SUT and what it started; null where peakproof did not start it."""
+    sut_rss_mb: float | None = None
+    """Its resident memory at the end of the second, in MB of a million bytes."""
+    pending: int = 0
+    """What the estate still meant to do at the end of the second: its own steps, deliveries, calls under way."""
+    deliveries_waiting: int = 0
+    """Deliveries among them: queued, under way, or waiting for another attempt."""
+    connections_waiting: int | None = None
+    """Connections that the estate had yet to accept; null where the operating system does not say."""
+
+
 class Body(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The text of a request, a response or an event, stored once."""
 
@@ -197,5 +227,13 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     text: str
 
 
-RECORDS: tuple[type[msgspec.Struct], ...] = (Call, Effect, Delivery, FaultMark, WorkloadItem, Body)
+RECORDS: tuple[type[msgspec.Struct], ...] = (
+    Call,
+    Effect,
+    Delivery,
+    FaultMark,
+    WorkloadItem,
+    LoadSecond,
+    Body,
+)
 """Every record type, in the order in which docs/history.md describes them."""

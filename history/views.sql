@@ -146,3 +146,36 @@ FROM   (SELECT system, order_ref, effect_id, at_ns,
         FROM   effects
         WHERE  kind IN ('order_cancelled', 'lines_cancelled', 'oms_order_cancelled', 'oms_lines_cancelled',
                         'sales_order_cancelled', 'sales_order_lines_cancelled'));
+
+-- What shoppers did, second by second of the workload and by flow: what was due (sent or not), what was sent, what of that more
+-- than 100 ms late, what was answered, and what of that with a 5xx or not at all. A basket that is tried again is sent again.
+CREATE VIEW load_seconds AS
+WITH began AS (
+    SELECT coalesce((SELECT min(at_ns) FROM load), min(at_ns)) AS at_ns FROM workload WHERE kind = 'phase' AND detail = 'workload'
+), acts AS (
+    SELECT CASE kind WHEN 'order' THEN 'order-to-ship' WHEN 'cancellation_request' THEN 'cancel'
+                     WHEN 'return_request' THEN 'return-to-refund' WHEN 'price_look' THEN 'price-publish'
+                     ELSE 'stock-sync' END AS flow,
+           due_ns, at_ns, replied_ns, coalesce(status, 500) >= 500 AS failed
+    FROM   workload
+    WHERE  kind IN ('order', 'cancellation_request', 'return_request', 'price_look', 'stock_poll')
+    AND    due_ns IS NOT NULL AND replied_ns IS NOT NULL
+), steps AS (
+    SELECT flow, due_ns AS at_ns, 1 AS due, 0 AS sent, 0 AS late, 0 AS answered, 0 AS failed FROM acts
+    WHERE  flow IN ('price-publish', 'stock-sync') OR due_ns >= coalesce((SELECT max(at_ns) + 1000000000 FROM load), 0)
+    UNION  ALL
+    SELECT flow, at_ns, 0, 1, (at_ns - due_ns > 100000000)::INTEGER, 0, 0 FROM acts
+    UNION  ALL
+    SELECT flow, replied_ns, 0, 0, 0, 1, failed::INTEGER FROM acts
+    UNION  ALL
+    SELECT 'order-to-ship', at_ns, orders_due, 0, 0, 0, 0 FROM load
+    UNION  ALL
+    SELECT 'cancel', at_ns, cancellations_due, 0, 0, 0, 0 FROM load
+    UNION  ALL
+    SELECT 'return-to-refund', at_ns, returns_due, 0, 0, 0, 0 FROM load
+)
+SELECT s.flow, floor((s.at_ns - b.at_ns) / 1e9)::BIGINT AS second,
+       sum(s.due)::BIGINT AS due, sum(s.sent)::BIGINT AS sent, sum(s.late)::BIGINT AS late,
+       sum(s.answered)::BIGINT AS answered, sum(s.failed)::BIGINT AS failed
+FROM   steps AS s CROSS JOIN began AS b
+GROUP  BY ALL;

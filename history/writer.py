@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import zstandard
 
-from .records import Body, Call, Delivery, Effect, FaultMark, WorkloadItem
+from .records import Body, Call, Delivery, Effect, FaultMark, LoadSecond, WorkloadItem
 
 _HASH_BYTES = 12
 
@@ -30,6 +30,7 @@ class HistoryWriter:
         "_deliveries",
         "_effects",
         "_faults",
+        "_load",
         "_seen",
         "_workload",
         "folder",
@@ -44,6 +45,7 @@ class HistoryWriter:
         self._calls = _Lines(folder / f"calls-{process}.jsonl")
         self._deliveries = _Lines(folder / f"deliveries-{process}.jsonl")
         self._faults = _Lines(folder / f"faults-{process}.jsonl")
+        self._load = _Lines(folder / f"load-{process}.jsonl")
         self._workload = _Lines(folder / f"workload-{process}.jsonl")
         self._bodies = _CompressedLines(folder / f"bodies-{process}.jsonl{COMPRESSED}")
         self._seen: set[bytes] = set()
@@ -62,6 +64,9 @@ class HistoryWriter:
 
     def workload(self, record: WorkloadItem) -> None:
         self._workload.add(record)
+
+    def load(self, record: LoadSecond) -> None:
+        self._load.add(record)
 
     def body(self, raw: bytes) -> str:
         """Keep a body, once however often it is seen; returns its hash. Bytes that are no UTF-8 are kept as ``\\xNN``."""
@@ -87,6 +92,7 @@ class HistoryWriter:
             self._calls,
             self._deliveries,
             self._faults,
+            self._load,
             self._workload,
         ):
             if lines.buffer:
@@ -101,6 +107,7 @@ class HistoryWriter:
             self._calls,
             self._deliveries,
             self._faults,
+            self._load,
             self._workload,
         ):
             lines.close()

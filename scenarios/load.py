@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sys
+from bisect import bisect_left, insort
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from ..chaos.schedule import Schedule
 from ..history.clock import Clock
 from ..history.records import Effect
 from ..history.writer import HistoryWriter
-from ..loadtests.generator.job import Creed, Cue, Door, Enlistment, Job, Status, acts_of, shape_of
+from ..loadtests.generator.job import KINDS, Creed, Cue, Door, Enlistment, Job, Status, acts_of, shape_of
 from ..loadtests.plan import PlaceOrder, Plan, RequestCancellation, RequestReturn
 from ..loadtests.profile import Profile
 from ..simulators.estate import Estate
@@ -22,7 +23,7 @@ from .abort import Watched, check_watched
 from .config import SutConfig
 from .errors import RunError, UsageError
 from .runner import Progress, Runner
-from .saturation import Saturation
+from .saturation import Look, Queues, Saturation, Seconds
 from .scenario import Scenario
 from .settling import Settling
 from .shop import MOMENTS, Shop
@@ -109,6 +110,10 @@ class CrowdedShop(Shop):
         self._ready = asyncio.Event()
         self._status = Status()
         self._stopping = False
+        self.start_ns: int | None = None
+        """When the workload began; None before."""
+        self._due_ns: dict[str, list[int]] = {kind: [] for kind in KINDS}
+        """When shoppers' acts are due, each kind sorted: those with a time of their own, and those whose moment has come."""
         self._awaited: dict[tuple[str, str], list[int]] = {}
         for number, item in enumerate(plan.items):
             if isinstance(item, RequestCancellation | RequestReturn) and item.moment != "clock":
@@ -121,6 +126,12 @@ class CrowdedShop(Shop):
     @property
     def waiting(self) -> int:
         return self.under_way + sum(map(len, self._awaited.values()))
+
+    def due(self, from_ns: int, to_ns: int) -> dict[str, int]:
+        """How many acts of each kind were due in that time, sent or not."""
+        return {
+            kind: bisect_left(due, to_ns) - bisect_left(due, from_ns) for kind, due in self._due_ns.items()
+        }
 
     @property
     def generator_cpu_s(self) -> float:
@@ -203,6 +214,13 @@ class CrowdedShop(Shop):
         lead_s = LEAD_S if self._spread is not None else 0.0
         start_s, start_ns = loop.time() + lead_s, self._clock() + round(lead_s * 1e9)
         self._tell(Cue("go", at_ns=start_ns))
+        for kind, of in KINDS.items():
+            self._due_ns[kind] = [
+                start_ns + round(item.at_s * 1e9)
+                for item in self._plan.items
+                if isinstance(item, of) and getattr(item, "moment", "clock") == "clock"
+            ]
+        self.start_ns = start_ns
         for item in self._plan.items:
             wait_s = start_s + item.at_s - loop.time()
             if wait_s > 0:
@@ -237,6 +255,10 @@ class CrowdedShop(Shop):
             return
         for number in self._awaited.pop((moment, effect.order_ref), ()):
             self._tell(Cue("now", number=number))
+            item = self._plan.items[number]
+            kind = "return_request" if isinstance(item, RequestReturn) else "cancellation_request"
+            lag_s = item.lag_s if isinstance(item, RequestReturn) else 0.0
+            insort(self._due_ns[kind], self._clock() + round(lag_s * 1e9))
 
     def _job(self) -> Job:
         profile = Profile.named(self._scenario.workload.profile)
@@ -317,6 +339,7 @@ class LoadRunner(Runner):
         self._spread = spread
         self._on_news = on_news or (lambda line: None)
         self._saturation = Saturation()
+        self._seconds: Seconds | None = None
         self._aborted_on: Objective | None = None
 
     async def _work(
@@ -328,7 +351,10 @@ class LoadRunner(Runner):
         estate.observers += [watched.see for watched in self._watched]
         looking = asyncio.create_task(
             self._saturation.keep_looking(
-                lambda: shop.generator_cpu_s, lambda: sut.process_id if isinstance(sut, Sut) else None
+                lambda: shop.generator_cpu_s,
+                lambda: sut.process_id if isinstance(sut, Sut) else None,
+                lambda: Queues(estate.pending, estate.dispatcher.waiting, estate.connections_waiting),
+                lambda look: self._keep(look, shop),
             )
         )
         try:
@@ -342,6 +368,12 @@ class LoadRunner(Runner):
             if self._aborted_on is not None:
                 self._record.add(aborted_on=str(self._aborted_on))
                 settling.at_most(SETTLE_AFTER_ABORT_S)
+
+    def _keep(self, look: Look, shop: CrowdedShop) -> None:
+        if self._seconds is None and shop.start_ns is not None:
+            self._seconds = Seconds(shop.start_ns, shop.due, self._writer.load)
+        if self._seconds is not None:
+            self._seconds.note(look, self._clock())
 
     def _why_stop(self) -> str | None:
         for watched in self._watched:

@@ -1,42 +1,81 @@
-"""Who was at the limit in a run under load: the estate's own loop, its processor, the generator's, and the SUT's."""
+"""Who was at the limit in a run under load: the estate's own loop, its processor and queues, the generator's, and the SUT's."""
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
 import psutil
 
+from ..history.records import LoadSecond
+
 LOOK_S = 0.2
 MEGABYTE = 1_000_000
+SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """What waits in the estate at one moment."""
+
+    pending: int = 0
+    """All that it still means to do soon."""
+    deliveries: int = 0
+    """Deliveries among it."""
+    connections: int | None = None
+    """Connections that it has yet to accept; None where the operating system does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen at one moment; every share is one of a single processor, so a process of many threads can pass 1."""
+
+    lag_s: float = 0.0
+    """How much later than it meant to the estate's loop came back from its sleep."""
+    estate: float = 0.0
+    generator: float = 0.0
+    sut: float | None = None
+    """None where the SUT is not there, or was not started by us."""
+    sut_bytes: int | None = None
+    """Resident memory of the SUT's processes."""
+    queues: Queues = field(default_factory=Queues)
 
 
 @dataclass(slots=True)
 class Saturation:
-    """What was seen so far; every share is one of a single processor, so a process of many threads can pass 1."""
+    """What was seen so far."""
 
-    lags_s: list[float] = field(default_factory=list)
-    """How much later than it meant to the estate's loop came back from each sleep."""
-    estate: list[float] = field(default_factory=list)
-    generator: list[float] = field(default_factory=list)
-    sut: list[float] = field(default_factory=list)
-    sut_bytes: list[int] = field(default_factory=list)
-    """Resident memory of the SUT's processes."""
+    looks: list[Look] = field(default_factory=list)
 
-    def facts(self) -> dict[str, object]:
+    def facts(self) -> dict[str, dict[str, float | int | None]]:
         """As run.json says it; null where there are no samples."""
+        looks = self.looks
+        sut_bytes = [look.sut_bytes for look in looks if look.sut_bytes is not None]
+        connections = [look.queues.connections for look in looks if look.queues.connections is not None]
         return {
-            "estate": {"loop_lag_p99_s": at_share(self.lags_s, 0.99), "cpu_p95": at_share(self.estate, 0.95)},
-            "generator": {"cpu_p95": at_share(self.generator, 0.95)},
+            "estate": {
+                "loop_lag_p99_s": at_share([look.lag_s for look in looks], 0.99),
+                "cpu_p95": at_share([look.estate for look in looks], 0.95),
+                "pending_p95": at_share([look.queues.pending for look in looks], 0.95),
+                "pending_max": max((look.queues.pending for look in looks), default=None),
+                "deliveries_waiting_p95": at_share([look.queues.deliveries for look in looks], 0.95),
+                "deliveries_waiting_max": max((look.queues.deliveries for look in looks), default=None),
+                "connections_waiting_max": max(connections, default=None),
+            },
+            "generator": {"cpu_p95": at_share([look.generator for look in looks], 0.95)},
             "sut": {
-                "cpu_p95": at_share(self.sut, 0.95),
-                "rss_max_mb": round(max(self.sut_bytes) / MEGABYTE, 1) if self.sut_bytes else None,
+                "cpu_p95": at_share([look.sut for look in looks if look.sut is not None], 0.95),
+                "rss_max_mb": round(max(sut_bytes) / MEGABYTE, 1) if sut_bytes else None,
             },
         }
 
     async def keep_looking(
-        self, generator_cpu_s: Callable[[], float], sut_pid: Callable[[], int | None]
+        self,
+        generator_cpu_s: Callable[[], float],
+        sut_pid: Callable[[], int | None],
+        queues: Callable[[], Queues] = Queues,
+        on_look: Callable[[Look], None] = lambda look: None,
     ) -> None:
         """Look every fifth of a second until cancelled."""
         loop = asyncio.get_running_loop()
@@ -46,13 +85,65 @@ class Saturation:
             now_s = loop.time()
             now = (time.process_time(), generator_cpu_s(), *used_by(sut_pid()))
             passed_s = now_s - before_s
-            self.lags_s.append(max(0.0, passed_s - LOOK_S))
-            self.estate.append((now[0] - before[0]) / passed_s)
-            self.generator.append((now[1] - before[1]) / passed_s)
-            if now[3]:
-                self.sut.append(max(0.0, now[2] - before[2]) / passed_s)
-                self.sut_bytes.append(now[3])
+            look = Look(
+                lag_s=max(0.0, passed_s - LOOK_S),
+                estate=(now[0] - before[0]) / passed_s,
+                generator=(now[1] - before[1]) / passed_s,
+                sut=max(0.0, now[2] - before[2]) / passed_s if now[3] else None,
+                sut_bytes=now[3] or None,
+                queues=queues(),
+            )
+            self.looks.append(look)
+            on_look(look)
             before_s, before = now_s, now
+
+
+class Seconds:
+    """Puts what was seen into rows, one for each second since ``start_ns``; a loop that stood still leaves none out.
+
+    ``due`` says how much of each kind of act was due between two moments.
+    """
+
+    def __init__(
+        self, start_ns: int, due: Callable[[int, int], Mapping[str, int]], write: Callable[[LoadSecond], None]
+    ) -> None:
+        self._next_ns = start_ns
+        self._due = due
+        self._write = write
+        self._looks: list[Look] = []
+
+    def note(self, look: Look, now_ns: int) -> None:
+        """One more look; where a second is over, its row is written."""
+        self._looks.append(look)
+        if now_ns < self._next_ns + SECOND_NS:
+            return
+        while now_ns >= self._next_ns + SECOND_NS:
+            self._write(self._row())
+            self._next_ns += SECOND_NS
+        self._looks = []
+
+    def _row(self) -> LoadSecond:
+        looks, last = self._looks, self._looks[-1]
+        due = self._due(self._next_ns, self._next_ns + SECOND_NS)
+        suts = [look.sut for look in looks if look.sut is not None]
+        return LoadSecond(
+            at_ns=self._next_ns,
+            orders_due=due.get("order", 0),
+            cancellations_due=due.get("cancellation_request", 0),
+            returns_due=due.get("return_request", 0),
+            loop_lag_s=round(max(look.lag_s for look in looks), 4),
+            estate_cpu=_mean([look.estate for look in looks]),
+            generator_cpu=_mean([look.generator for look in looks]),
+            sut_cpu=_mean(suts) if suts else None,
+            sut_rss_mb=round(last.sut_bytes / MEGABYTE, 1) if last.sut_bytes else None,
+            pending=last.queues.pending,
+            deliveries_waiting=last.queues.deliveries,
+            connections_waiting=last.queues.connections,
+        )
+
+
+def _mean(samples: Sequence[float]) -> float:
+    return round(sum(samples) / len(samples), 3)
 
 
 def at_share(samples: Sequence[float], share: float) -> float | None:

@@ -282,6 +282,12 @@ class Estate:
         return self._steps_to_come + self.dispatcher.waiting + calls
 
     @property
+    def connections_waiting(self) -> int | None:
+        """Connections that no system has accepted yet; None where the operating system does not say."""
+        waiting = [system.port.connections_waiting for system in self.systems.values()]
+        return sum(one or 0 for one in waiting) if any(one is not None for one in waiting) else None
+
+    @property
     def errors(self) -> list[str]:
         """Our own failures so far; a run with any is inconclusive."""
         return [

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+import sys
 from contextlib import suppress
 from typing import Never
 
@@ -13,6 +14,8 @@ from .kit.auth import Authenticator
 from .kit.ledger import World
 
 BACKLOG = 2048
+UNACKED_AT = 24
+"""Where ``tcpi_unacked`` stands in Linux's ``struct tcp_info``."""
 RESET = struct.pack("ii", 1, 0)
 """Linger zero: the kernel ends the connection with RST instead of FIN (socket(7), SO_LINGER)."""
 
@@ -39,6 +42,11 @@ class Port:
     def served_by(self, server: uvicorn.Server) -> None:
         """From now on this server listens; it has started."""
         self._server = server
+
+    @property
+    def connections_waiting(self) -> int | None:
+        """As ``yet_to_be_accepted``; None while it is closed."""
+        return yet_to_be_accepted(self.socket) if self.is_open else None
 
     def shut(self) -> None:
         """Reset every connection and refuse new ones; does nothing the second time."""
@@ -83,6 +91,20 @@ class Port:
         if self._opening is not None:
             self._opening.cancel()
         self.socket.close()
+
+
+def yet_to_be_accepted(listening: socket.socket) -> int | None:
+    """Connections that the kernel holds ready and nobody has accepted; None where it does not say.
+
+    Of a listening socket Linux has them in the field that else counts unacknowledged segments (tcp(7), TCP_INFO).
+    """
+    if not hasattr(socket, "TCP_INFO"):
+        return None
+    try:
+        info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, UNACKED_AT + 4)
+    except OSError:
+        return None
+    return int.from_bytes(info[UNACKED_AT:], sys.byteorder)
 
 
 class SystemLevers:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from peakproof.history.reader import History, columns_of
-from peakproof.history.records import RECORDS, Body, Call, Effect
+from peakproof.history.records import RECORDS, Body, Call, Effect, LoadSecond, WorkloadItem
 from peakproof.history.state import StateDocument, write_state
 from peakproof.history.writer import HistoryWriter
 
@@ -85,6 +85,38 @@ def test_an_accepted_order_knows_its_fate() -> None:
         False,
     )
     assert lines[0] == {"line_id": "1", "sku": "mug", "quantity": 2, "unit_price": Decimal(12)}
+
+
+def an_act(kind: str, due_s: float, late_s: float, took_s: float, status: int | None = 201) -> WorkloadItem:
+    at_ns = round((due_s + late_s) * 1e9)
+    replied_ns = at_ns + round(took_s * 1e9)
+    return WorkloadItem(
+        at_ns=at_ns, kind=kind, due_ns=round(due_s * 1e9), replied_ns=replied_ns, status=status
+    )
+
+
+def test_what_shoppers_did_is_there_second_by_second_and_so_is_what_they_never_sent() -> None:
+    rows: list[WorkloadItem | LoadSecond] = [
+        WorkloadItem(at_ns=10_000_000_000, kind="phase", detail="workload"),
+        LoadSecond(at_ns=10_000_000_000, orders_due=3),
+        LoadSecond(at_ns=11_000_000_000, orders_due=1, returns_due=1),
+        an_act("order", 10.2, 0.01, 0.1),
+        an_act("order", 10.8, 0.3, 0.1, status=503),
+        an_act("order", 12.5, 0.01, 1.0, status=None),
+        an_act("price_look", 10.5, 0.0, 0.1, status=200),
+    ]
+    with History.of_records(rows) as history:
+        found = history.rows(
+            "SELECT flow, second, due, sent, late, answered, failed FROM load_seconds ORDER BY flow, second"
+        )
+    assert [tuple(row.values()) for row in found if any(list(row.values())[2:])] == [
+        ("order-to-ship", 0, 3, 1, 0, 1, 0),
+        ("order-to-ship", 1, 1, 1, 1, 1, 1),
+        ("order-to-ship", 2, 1, 1, 0, 0, 0),
+        ("order-to-ship", 3, 0, 0, 0, 1, 1),
+        ("price-publish", 0, 1, 1, 0, 1, 0),
+        ("return-to-refund", 1, 1, 0, 0, 0, 0),
+    ]
 
 
 def test_an_order_placed_twice_is_one_order() -> None:

@@ -128,6 +128,17 @@ def test_a_middleware_that_stands_still_for_two_seconds_shows_it_in_the_p95(tmp_
     assert seen["estate"]["loop_lag_p99_s"] >= 0
     assert min(seen[who]["cpu_p95"] for who in ("estate", "generator", "sut")) > 0
     assert seen["sut"]["rss_max_mb"] > 10
+    assert seen["estate"]["pending_max"] >= seen["estate"]["deliveries_waiting_max"] > 0
+    with done.history() as history:
+        (due, sent, answered) = history.rows(
+            "SELECT sum(due) AS due, sum(sent) AS sent, sum(answered) AS answered FROM load_seconds WHERE flow = 'order-to-ship'"
+        )[0].values()
+        seconds = history.rows("SELECT * FROM load ORDER BY at_ns")
+        planned = history.one("SELECT count(DISTINCT order_ref) FROM workload WHERE kind = 'order'")
+    assert sent == answered >= planned
+    assert due >= planned - 20, "the last second may not be over when the workload is"
+    assert 4 <= len(seconds) <= 60
+    assert max(row["sut_rss_mb"] for row in seconds) > 10
 
 
 def test_a_run_whose_objective_is_broken_beyond_repair_need_not_go_on(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from peakproof.scenarios.saturation import Saturation, at_share, used_by
+from peakproof.history.records import LoadSecond
+from peakproof.scenarios.saturation import SECOND_NS, Look, Queues, Saturation, Seconds, at_share, used_by
 
 
 @pytest.mark.parametrize(
@@ -18,12 +19,74 @@ def test_so_large_a_part_of_the_samples_does_not_pass_the_figure(
 
 
 def test_the_worst_of_each_is_said_and_nothing_of_what_was_never_seen() -> None:
-    seen = Saturation(lags_s=[0.0, 0.2], estate=[0.1, 0.9], sut_bytes=[50_000_000, 80_000_000])
-    assert seen.facts() == {
-        "estate": {"loop_lag_p99_s": 0.2, "cpu_p95": 0.9},
-        "generator": {"cpu_p95": None},
+    looks = [
+        Look(lag_s=0.0, estate=0.1, sut_bytes=50_000_000, queues=Queues(7, 3)),
+        Look(lag_s=0.2, estate=0.9, sut_bytes=80_000_000, queues=Queues(40, 12, 2)),
+    ]
+    assert Saturation(looks).facts() == {
+        "estate": {
+            "loop_lag_p99_s": 0.2,
+            "cpu_p95": 0.9,
+            "pending_p95": 40,
+            "pending_max": 40,
+            "deliveries_waiting_p95": 12,
+            "deliveries_waiting_max": 12,
+            "connections_waiting_max": 2,
+        },
+        "generator": {"cpu_p95": 0.0},
         "sut": {"cpu_p95": None, "rss_max_mb": 80.0},
     }
+    nothing = Saturation().facts()
+    assert {value for part in nothing.values() for value in part.values()} == {None}
+
+
+class Rows:
+    """Rows of a run whose orders are due twice a second."""
+
+    def __init__(self) -> None:
+        self.written: list[LoadSecond] = []
+        self.seconds = Seconds(10 * SECOND_NS, self.due, self.written.append)
+
+    def due(self, from_ns: int, to_ns: int) -> dict[str, int]:
+        return {"order": (to_ns - from_ns) // (SECOND_NS // 2), "return_request": 1}
+
+    def look(self, at_s: float, look: Look) -> None:
+        self.seconds.note(look, round(at_s * SECOND_NS))
+
+
+def test_a_second_has_the_mean_of_what_was_used_the_worst_lag_and_the_last_queue() -> None:
+    rows = Rows()
+    rows.look(10.4, Look(lag_s=0.3, estate=0.2, sut=0.5, queues=Queues(9, 5, 1)))
+    assert rows.written == [], "it is not over yet"
+    rows.look(11.0, Look(lag_s=0.0, estate=0.4, sut=0.7, sut_bytes=60_000_000, queues=Queues(4, 2, 0)))
+    assert rows.written == [
+        LoadSecond(
+            at_ns=10 * SECOND_NS,
+            orders_due=2,
+            returns_due=1,
+            loop_lag_s=0.3,
+            estate_cpu=0.3,
+            sut_cpu=0.6,
+            sut_rss_mb=60.0,
+            pending=4,
+            deliveries_waiting=2,
+            connections_waiting=0,
+        )
+    ]
+
+
+def test_a_loop_that_stood_still_leaves_no_second_out() -> None:
+    rows = Rows()
+    rows.look(13.1, Look(lag_s=2.9))
+    rows.look(14.2, Look(lag_s=0.0))
+    assert [(row.at_ns // SECOND_NS, row.loop_lag_s) for row in rows.written] == [
+        (10, 2.9),
+        (11, 2.9),
+        (12, 2.9),
+        (13, 0.0),
+    ]
+    assert {row.orders_due for row in rows.written} == {2}
+    assert {row.sut_cpu for row in rows.written} == {None}
 
 
 def test_a_process_that_is_gone_or_was_never_started_by_us_counts_nothing() -> None:

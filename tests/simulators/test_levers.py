@@ -1,20 +1,20 @@
-"""What can be done to a simulator as a whole."""
+"""What a system's own socket says of itself."""
 
-from peakproof.chaos.faults.clock_skew import ClockSkew
-from peakproof.simulators.kit.auth import Authenticator
-from peakproof.simulators.levers import Port, SystemLevers
+import socket
 
-from .world import NOON_NS, make_world
+import pytest
+
+from peakproof.simulators.levers import yet_to_be_accepted
 
 
-def test_clocks_that_are_wrong_twice_are_wrong_by_the_sum_and_healing_one_leaves_the_other() -> None:
-    world = make_world().world
-    port = Port("127.0.0.1", 0)
-    levers = SystemLevers("erp", port, world, Authenticator([], lambda: 0, 60.0))
-    slow, fast = ClockSkew(-120.0), ClockSkew(0.5)
-    told = []
-    for pull in (slow.strike, fast.strike, slow.heal, fast.heal):
-        pull(levers)
-        told.append(world.told() - NOON_NS)
-    port.close()
-    assert told == [-120_000_000_000, -119_500_000_000, 500_000_000, 0]
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="only Linux says it")
+def test_connections_that_nobody_has_accepted_are_counted() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        assert yet_to_be_accepted(listening) == 0
+        clients = [socket.create_connection(listening.getsockname(), timeout=5) for _ in range(3)]
+        assert yet_to_be_accepted(listening) == 3
+        accepted, _ = listening.accept()
+        assert yet_to_be_accepted(listening) == 2
+        for one in (accepted, *clients):
+            one.close()
+    assert yet_to_be_accepted(listening) is None, "a closed socket says nothing"
