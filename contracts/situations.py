@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .state import known_to
+from .state import UNITS, known_to
 
 States = tuple[tuple[str, Mapping[str, Any]], ...]
 
@@ -56,6 +56,14 @@ CREATED = {
     "payments": "payment_authorised",
 }
 
+ANSWERS = {
+    "cancellation_accepted": "accepted",
+    "cancellation_declined": "declined",
+    "cancellation_closed": "closed",
+    "refund_confirmed": "refunded",
+}
+"""What an effect says of the wish or return that it names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -73,6 +81,8 @@ class Facts:
     part_id: str = ""
     ids: Mapping[str, str] = field(default_factory=dict)
     """Wishes and returns of a channel: recorded id to the name under which a state hands it back."""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """What became of them, by the same id, where they were answered."""
 
     @property
     def of_order(self) -> dict[str, Any]:
@@ -103,6 +113,7 @@ def situation(kind: str, effects: list[dict[str, Any]], order_ref: str | None) -
         return Facts(order_ref)
     status = str(created["status"])
     ids: dict[str, str] = {}
+    answers: dict[str, str] = {}
     captured = 0.0
     for one in effects:
         if one["status"] and one["kind"].startswith(tells):
@@ -113,6 +124,8 @@ def situation(kind: str, effects: list[dict[str, Any]], order_ref: str | None) -
             ids[one["ref"]] = "request_id"
         elif one["kind"] == "return_requested" and one["ref"]:
             ids[one["ref"]] = "return_id"
+        elif one["kind"] in ANSWERS and one["ref"]:
+            answers[one["ref"]] = ANSWERS[one["kind"]]
         elif one["kind"] == "payment_captured":
             captured += float(one["amount_text"])
     lines = tuple(
@@ -136,6 +149,7 @@ def situation(kind: str, effects: list[dict[str, Any]], order_ref: str | None) -
         created["location"] or "north",
         created["ref"] or "",
         ids,
+        answers,
     )
 
 
@@ -186,8 +200,14 @@ def _order(kind: str, asked: Any, facts: Facts) -> Prepared | None:
 def _articles(kind: str, asked: Any, facts: Facts) -> Prepared | None:
     """Every article that the request names."""
     lines = (asked or {}).get("lines") or (asked or {}).get("items") or []
-    skus = list(dict.fromkeys(line["sku"] for line in lines if "sku" in line))
-    return Prepared(tuple(("article exists", {"sku": sku}) for sku in skus)) if skus else None
+    wanted: dict[str, int] = {}
+    for line in lines:
+        if "sku" in line:
+            wanted[line["sku"]] = wanted.get(line["sku"], 0) + int(line.get("quantity", 0))
+    stock = {sku: {"on_hand": units} if units > UNITS else {} for sku, units in wanted.items()}
+    return (
+        Prepared(tuple(("article exists", {"sku": sku, **stock[sku]}) for sku in wanted)) if wanted else None
+    )
 
 
 def _listings(kind: str, asked: Any, facts: Facts) -> Prepared | None:
@@ -195,12 +215,15 @@ def _listings(kind: str, asked: Any, facts: Facts) -> Prepared | None:
     return Prepared(tuple(("listing exists", {"sku": sku, "version": 1}) for sku in skus)) if skus else None
 
 
-def _wish(name: str, identity: str) -> Situation:
+def _wish(noun: str, identity: str) -> Situation:
     def found(kind: str, asked: Any, facts: Facts) -> Prepared | None:
         known = {one: f"${{{told}}}" for one, told in facts.ids.items() if told == identity}
         if len(known) != 1 or facts.status in (None, "cancelled"):
             return None
-        return Prepared(((name, facts.of_order),), known, about_order=True)
+        name = f"{noun} is {facts.answers.get(next(iter(known)), 'requested')}"
+        return (
+            Prepared(((name, facts.of_order),), known, about_order=True) if name in known_to(kind) else None
+        )
 
     return found
 
@@ -259,12 +282,12 @@ OPERATIONS: dict[tuple[str, str], Situation] = {
     ("marketplace", "ship_order"): _order,
     ("marketplace", "cancel_order"): _order,
     ("marketplace", "list_cancellation_requests"): _plain("cancellation is requested"),
-    ("marketplace", "get_cancellation_request"): _wish("cancellation is requested", "request_id"),
-    ("marketplace", "accept_cancellation"): _wish("cancellation is requested", "request_id"),
-    ("marketplace", "decline_cancellation"): _wish("cancellation is requested", "request_id"),
+    ("marketplace", "get_cancellation_request"): _wish("cancellation", "request_id"),
+    ("marketplace", "accept_cancellation"): _wish("cancellation", "request_id"),
+    ("marketplace", "decline_cancellation"): _wish("cancellation", "request_id"),
     ("marketplace", "list_returns"): _plain("return is requested"),
-    ("marketplace", "get_return"): _wish("return is requested", "return_id"),
-    ("marketplace", "confirm_refund"): _wish("return is requested", "return_id"),
+    ("marketplace", "get_return"): _wish("return", "return_id"),
+    ("marketplace", "confirm_refund"): _wish("return", "return_id"),
     ("marketplace", "list_listings"): _plain("listing exists"),
     ("marketplace", "publish_availability"): _listings,
     ("marketplace", "publish_availability_batch"): _listings,

@@ -95,7 +95,8 @@ class Scene:
             lines = [{"line_id": "1", "sku": sku, "quantity": quantity, "unit_price": unit_price}]
         ordered = tuple(_line(line) for line in lines)
         for line in ordered:
-            self.know(line.sku, price=str(line.unit_price))
+            wanted = sum(one.quantity for one in ordered if one.sku == line.sku)
+            self.know(line.sku, max(UNITS, wanted), str(line.unit_price))
         fee = decimal("shipping", shipping)
         return OrderContent(
             order_ref=order_ref,

@@ -113,6 +113,52 @@ def test_the_state_is_read_off_the_effects_before_the_call(later: list[dict[str,
     assert found.names == {"SO-000042": "${sales_order_id}"}
 
 
+PLACED = effect("order_placed", status="placed", document_id="web-1", lines=[LINE], currency="GBP")
+
+
+@pytest.mark.parametrize(
+    ("asked", "later", "name"),
+    [
+        ("cancellation_requested", [], "cancellation is requested"),
+        ("cancellation_requested", ["cancellation_declined"], "cancellation is declined"),
+        ("cancellation_requested", ["cancellation_closed"], None),
+        ("return_requested", [], "return is requested"),
+        ("return_requested", ["refund_confirmed"], "return is refunded"),
+    ],
+)
+def test_a_wish_is_found_as_it_was_answered(asked: str, later: list[str], name: str | None) -> None:
+    facts = situation(
+        "marketplace", [PLACED, *(effect(kind, ref="W-1") for kind in (asked, *later))], "web-1"
+    )
+    operation = "get_return" if asked == "return_requested" else "get_cancellation_request"
+    call = {"operation": operation, "status": 200, "error": None, "refused_by": None, "faults": None}
+    found = prepared("marketplace", call, None, facts)
+    assert (found.states[0][0] if found else None) == name
+
+
+def test_there_is_as_much_of_an_article_as_a_request_wants() -> None:
+    asked = {
+        "lines": [
+            {"sku": "MUG", "quantity": 60},
+            {"sku": "TEA", "quantity": 2},
+            {"sku": "MUG", "quantity": 50},
+        ]
+    }
+    call = {
+        "operation": "create_fulfilment",
+        "status": 202,
+        "error": None,
+        "refused_by": None,
+        "faults": None,
+    }
+    found = prepared("wms", call, asked, Facts("web-1"))
+    assert found is not None
+    assert found.states == (
+        ("article exists", {"sku": "MUG", "on_hand": 110}),
+        ("article exists", {"sku": "TEA"}),
+    )
+
+
 @pytest.mark.parametrize(
     ("call", "expected"),
     [
