@@ -1,7 +1,8 @@
 """Compiles the recorded traffic of a run into pacts of version 4: one interaction for each kind of answer to each operation.
 
 The interactions name provider states, so that they can be verified: what a document was at the moment of the call is read
-off the effects before it. What no state can bring about again is left out, and said.
+off the effects before it. What no state can bring about again is left out, and said: before they are written, all of them
+are verified against an estate.
 """
 
 import json
@@ -17,6 +18,8 @@ from ..simulators.documents import openapi
 from .errors import ContractsError
 from .matchers import Example, example_of
 from .openapi import Api
+from .pact_file import pact_of
+from .provider import verify
 from .schema import Side
 from .situations import STATE_BEFORE_EVENT, Facts, Prepared, prepared, situation
 
@@ -59,7 +62,11 @@ class Exported:
 
 
 def export(run: Path, out: Path, consumer: str | None = None) -> Exported:
-    """Write ``out/{consumer}-{kind}.json``. Raises ContractsError for a run without calls of a system under test."""
+    """Write ``out/{consumer}-{kind}.json``.
+
+    Raises ContractsError for a run without calls of a system under test, or of which nothing can be brought about again;
+    EngineFailed where Pact's engine died.
+    """
     with History.of_run(run) as history:
         _name_systems(history)
         calls = history.rows(CALLS, {"samples": SAMPLES})
@@ -78,23 +85,48 @@ def export(run: Path, out: Path, consumer: str | None = None) -> Exported:
         by_kind.setdefault(kind, []).append(interaction)
     for kind, interaction in _messages(events, bodies):
         by_kind.setdefault(kind, []).append(interaction)
-    _write(by_kind, who, out, exported)
+    documents = _confirmed([_document(who, *one) for one in by_kind.items()], exported)
+    if not documents:
+        raise ContractsError(
+            f"{run}: no state brings about again what its system under test was told, so there is nothing to export"
+        )
+    _write(documents, who, out, exported)
     return exported
 
 
-def _write(by_kind: Mapping[str, list[dict[str, Any]]], who: str, out: Path, exported: Exported) -> None:
+def _document(who: str, kind: str, interactions: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "consumer": {"name": who},
+        "provider": {"name": kind},
+        "interactions": interactions,
+        "metadata": {"pactSpecification": {"version": "4.0"}, "peakproof": {"exported": "1"}},
+    }
+
+
+def _confirmed(documents: list[dict[str, Any]], exported: Exported) -> list[dict[str, Any]]:
+    """The documents with what an estate does again: of calls that overlapped, the effects may tell another order."""
+    pacts = [pact_of(document, document["provider"]["name"]) for document in documents]
+    failed = {(one.pact.provider, one.interaction.description): one for one in verify(pacts).failed}
+    for (kind, description), one in failed.items():
+        exported.left_out.append(f"{kind} {description}: {one.mismatches[0].sentence}")
+    kept = [
+        _document(
+            document["consumer"]["name"],
+            kind := document["provider"]["name"],
+            [one for one in document["interactions"] if (kind, one["description"]) not in failed],
+        )
+        for document in documents
+    ]
+    return [document for document in kept if document["interactions"]]
+
+
+def _write(documents: list[dict[str, Any]], who: str, out: Path, exported: Exported) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for kind, interactions in by_kind.items():
-            document = {
-                "consumer": {"name": who},
-                "provider": {"name": kind},
-                "interactions": interactions,
-                "metadata": {"pactSpecification": {"version": "4.0"}, "peakproof": {"exported": "1"}},
-            }
-            path = out / f"{_file_name(who)}-{kind}.json"
+        for document in documents:
+            path = out / f"{_file_name(who)}-{document['provider']['name']}.json"
             path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
-            exported.files[str(path)] = len(interactions)
+            exported.files[str(path)] = len(document["interactions"])
     except OSError as error:
         raise ContractsError(f"--out {out}: cannot be written: {error.strerror}") from None
 

@@ -8,12 +8,12 @@ from typing import Any
 from .schema import Side, branches
 
 FORMS = {
-    r"^-?\d+\.\d+$": re.compile(r"-?\d+\.\d+"),
+    r"^-?\d+(\.\d+)?$": re.compile(r"-?\d+\.\d+"),
     r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$": re.compile(
         r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
     ),
 }
-"""The form that a text of this kind is held to; any other text stands for its type."""
+"""The form that a text of this kind is held to, an amount of "0" among them; any other text stands for its type."""
 LISTED = "$.items[*]"
 """Where the documents of a page stand."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from peakproof.cli import app
+from peakproof.contracts.export import Exported, _confirmed, _document
 from peakproof.contracts.matchers import example_of
 from peakproof.contracts.schema import Side
 from peakproof.contracts.situations import STATE_BEFORE_EVENT, Facts, prepared, situation
@@ -31,7 +32,7 @@ def test_an_answer_is_expected_by_its_types_and_forms() -> None:
     assert list(shown.value) == ["status", "total", "posted_at", "version", "lines"]
     assert shown.value["lines"] == [{"sku": "MUG", "quantity": 2}]
     matchers = {path: rule["matchers"][-1] for path, rule in shown.rules.items()}
-    assert matchers["$.total"] == {"match": "regex", "regex": r"^-?\d+\.\d+$"}
+    assert matchers["$.total"] == {"match": "regex", "regex": r"^-?\d+(\.\d+)?$"}
     assert shown.rules["$.total"]["matchers"][0] == {"match": "type"}
     assert matchers["$.posted_at"]["match"] == "regex"
     assert matchers["$.version"] == {"match": "integer"}
@@ -179,6 +180,20 @@ def test_what_no_state_brings_about_again_is_left_out(call: dict[str, Any], expe
 def test_there_is_a_state_for_every_event() -> None:
     assert set(STATE_BEFORE_EVENT) == set(asyncapi()["channels"])
     assert set(STATE_BEFORE_EVENT.values()) <= {one.name for one in catalogue()}
+
+
+def test_what_the_estate_does_not_do_again_is_left_out_and_said() -> None:
+    told = {"type": "Synchronous/HTTP", "request": {"method": "GET", "path": "/v1/items"}}
+    good = {**told, "description": "list_items: 200", "response": {"status": 200}}
+    bad = {**told, "description": "list_items: 409", "response": {"status": 409}}
+    made = Exported()
+    (kept,) = _confirmed([_document("mw", "erp", [good, bad]), _document("mw", "oms", [bad])], made)
+    assert [one["description"] for one in kept["interactions"]] == ["list_items: 200"]
+    assert made.left_out == [
+        "erp list_items: 409: status: expected 409 but was 200",
+        "oms list_items: 409: status: expected 409 but was 404",
+    ]
+    assert _confirmed([], made) == []
 
 
 def test_what_is_no_run_is_one_line(tmp_path: Path) -> None:
