@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
 from hmac import compare_digest
+from itertools import count
 from secrets import token_hex
 from typing import Any
 
@@ -15,12 +16,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from .breaker import CircuitBreaker
 from .documents import ItemResult
-from .order import Order, Request, Wanted, encoded
-from .policies import Backoff, InSeconds, Reply, StableKeys, ToTheEnd, Verdict
-from .steps.giving_up import VOID
-from .steps.paths import content_of, payment
-from .steps.shipping import CAPTURE, REQUEST
-from .steps.taking_in import BOOK
+from .order import Order, Wanted, encoded
+from .policies import Backoff, ByEventId, InSeconds, Reply, StableKeys, ToTheEnd, Verdict, WithItsZone
 from .tokens import TokenSource
 
 log = logging.getLogger(__package__)
@@ -245,47 +242,79 @@ class AfterTheLast(ToTheEnd):
 
 
 @dataclass(frozen=True, slots=True)
-class BookedIsPosted:
-    """Goods are requested as soon as the ERP has accepted the order with a 202."""
+class NoJitter(Backoff):
+    """Waits double from 0.4 s to 0.8 s, and everybody waits as long as everybody else."""
 
-    def chosen(self, order: Order, planned: Wanted) -> Wanted:
-        yield from planned
-        if order.over(BOOK.key()) and order.ended is None and not order.wishes:
-            for part in order.parts:
-                yield REQUEST, part.part_id
+    base_s: float = 0.2
+    cap_s: float = 0.8
 
-
-@dataclass(frozen=True, slots=True)
-class Floats:
-    """What left is reckoned in floats, and its cents are cut off: 2.55 three times is 7.64."""
-
-    def chosen(self, order: Order, planned: Wanted) -> Wanted:
-        return ((FLOAT_CAPTURE if step is CAPTURE else step, ref) for step, ref in planned)
-
-
-def _capture_in_floats(order: Order, shipment_id: str) -> Request:
-    content = content_of(order)
-    total = float(content.shipping) if order.shipping_with == shipment_id else 0.0
-    for line in order.shipments[shipment_id].lines:
-        total += line.quantity * float(order.price(line.line_id))
-    digits = len(content.total.partition(".")[2])
-    units = int(total * 10**digits)
-    body = {
-        "amount": f"{units / 10**digits:.{digits}f}",
-        "currency": content.currency,
-        "shipment_id": shipment_id,
-    }
-    return Request("POST", f"{payment(order, shipment_id)}/captures", encoded(body))
-
-
-FLOAT_CAPTURE = replace(CAPTURE, request=_capture_in_floats)
+    def wait_s(self, attempts: int, reply: Reply) -> float:
+        return max(min(self.base_s * 2.0 ** min(attempts, 30), self.cap_s), reply.retry_after_s or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class VoidsEarly:
-    """What the first parcel leaves of a payment is given back, whatever is still to come."""
+class HeadIsEnough(Backoff):
+    """A reply that breaks off in its body was a success: what it said is not missed."""
 
-    def chosen(self, order: Order, planned: Wanted) -> Wanted:
-        yield from planned
-        if order.ended is None and any(order.over(CAPTURE.key(shipment)) for shipment in order.shipments):
-            yield VOID, ""
+    def verdict(self, reply: Reply) -> Verdict:
+        if reply.code == "connection_lost" and reply.detail == "ClientPayloadError":
+            return Verdict.FORGET
+        return Backoff.verdict(self, reply)
+
+
+@dataclass(frozen=True, slots=True)
+class OldestWins:
+    """The comparison is the wrong way round: what is older replaces what is newer."""
+
+    def supersedes(self, version: int, known: int | None) -> bool:
+        return known is None or version < known
+
+
+class ById(ByEventId):
+    """Told under another id an order is another order."""
+
+    def take(self, event_id: str, topic: str) -> tuple[str, ...] | None:
+        return BOOKED_ANEW.get(topic, ()) if super().take(event_id, topic) is not None else None
+
+
+class ByIdInMemory(ByEventId):
+    """The ids are kept in memory: an order that is told of again after a restart is a new one."""
+
+    _restarted = False
+
+    def remember(self, event_ids: Iterable[str]) -> None:
+        self._restarted = any(True for _ in event_ids)
+
+    def take(self, event_id: str, topic: str) -> tuple[str, ...] | None:
+        new = super().take(event_id, topic)
+        return BOOKED_ANEW.get(topic, ()) if self._restarted and new is not None else new
+
+
+BOOKED_ANEW = {"order.placed": ("create_in_oms", "book")}
+
+
+class FirstTopicsOnly(ByEventId):
+    """What its first version did not know is acknowledged and dropped."""
+
+    def take(self, event_id: str, topic: str) -> tuple[str, ...] | None:
+        later = topic in ("cancellation.requested", "return.requested", "price.changed")
+        return None if later else super().take(event_id, topic)
+
+
+@dataclass(slots=True)
+class AcknowledgesFailures:
+    """Every eighth event meets a lock, is not taken, and is acknowledged all the same."""
+
+    _times: Iterator[int] = field(default_factory=count)
+
+    async def take(self, apply: Callable[[], Awaitable[None]], backlog: Callable[[], int]) -> None:
+        if next(self._times) % 8 != 7:
+            await apply()
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTime(WithItsZone):
+    """A time is read without its zone, as one of the office's, an hour east."""
+
+    def moment(self, text: str) -> datetime:
+        return WithItsZone.moment(self, text).replace(tzinfo=timezone(timedelta(hours=1)))

@@ -188,6 +188,13 @@ class ReadingPolicy(Protocol):
         """What changed from then on is asked for next, after the ``latest`` change that was seen in this look."""
 
 
+class TimePolicy(Protocol):
+    """Which moment a time in a document is."""
+
+    def moment(self, text: str) -> datetime:
+        """Raises ValueError for what is no time with a zone."""
+
+
 class GatherPolicy(Protocol):
     """How long changes are gathered before they are published."""
 
@@ -394,6 +401,17 @@ class ToTheEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class WithItsZone:
+    """A time without a zone is none."""
+
+    def moment(self, text: str) -> datetime:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError(f"{text!r} has no zone")
+        return moment
+
+
+@dataclass(frozen=True, slots=True)
 class Briefly:
     """Just long enough that what comes together is sent together."""
 
@@ -423,6 +441,7 @@ class Policies:
     gather: GatherPolicy = field(default_factory=Briefly)
     batch: BatchPolicy = field(default_factory=ItemByItem)
     reading: ReadingPolicy = field(default_factory=ToTheEnd)
+    times: TimePolicy = field(default_factory=WithItsZone)
     tokens: type[TokenSource] = TokenSource
     reconciles: bool = True
     """Whether events that never came are found by polling."""

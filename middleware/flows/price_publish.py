@@ -1,7 +1,6 @@
 """price-publish: the ERP's prices to every channel, each not before it holds."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from ..client import SystemClient
 from ..documents import Listing, Price
@@ -16,6 +15,7 @@ class PricePublish:
     def __init__(
         self, clients: Mapping[str, SystemClient], store: Store, policies: Policies, *, gather_s: float
     ) -> None:
+        self._times = policies.times
         self.publishers = [
             Publisher(
                 f"price@{client.name}",
@@ -31,9 +31,7 @@ class PricePublish:
 
     def price_changed(self, price: Price) -> None:
         """``price.changed``. Raises ValueError for a ``valid_from`` that is no time with a zone."""
-        valid_from = datetime.fromisoformat(price.valid_from)
-        if valid_from.tzinfo is None:
-            raise ValueError(f"valid_from {price.valid_from!r} has no zone")
+        valid_from = self._times.moment(price.valid_from)
         body = {
             "sku": price.sku,
             "amount": price.amount,
