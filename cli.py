@@ -17,10 +17,10 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn, ParamSpec, Self, TypeVar
 
 import typer
 from rich.console import Console
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .loadtests.search import Search
     from .scenarios.config import SutConfig
     from .scenarios.control.client import Remote
+    from .scenarios.judge_config import JudgeConfig
     from .scenarios.runner import Progress, Runner
     from .scenarios.scenario import Scenario
     from .scenarios.spread import Spread
@@ -191,6 +192,24 @@ SetOption = Annotated[
         show_default=False,
     ),
 ]
+InvariantsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--invariants",
+        metavar="FILE.sql|FILE.py:FUNCTION",
+        help="An invariant of your own; repeatable.",
+        show_default=False,
+    ),
+]
+ObjectiveOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--objective",
+        metavar="TEXT",
+        help="A threshold on a key figure, e.g. 'order_sync_latency_p95 < 30s'; repeatable.",
+        show_default=False,
+    ),
+]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the run's own folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Exactly one JSON document on stdout.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its id below runs/.")]
@@ -276,21 +295,8 @@ def run(
             show_default=False,
         ),
     ] = None,
-    invariants: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--invariants",
-            metavar="FILE.sql",
-            help="An invariant of your own; repeatable.",
-            show_default=False,
-        ),
-    ] = None,
-    objectives: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--objective", metavar="TEXT", help="A threshold on a key figure; repeatable.", show_default=False
-        ),
-    ] = None,
+    invariants: InvariantsOption = None,
+    objectives: ObjectiveOption = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Serve a live view of the run on a port of its own.")
     ] = False,
@@ -331,7 +337,7 @@ def run(
         wanted = drifting(wanted, drift)
     choice = _sut(config, middleware, wanted, from_run)
     wanted, left_out = wanted.fit_for(choice.sut)
-    sql = _judged_by(invariants, [*wanted.objectives, *(objectives or [])])
+    judged = _judged_by(invariants, objectives, choice.judge, wanted.objectives)
     chosen_seed = next(one for one in (seed, from_seed, 1) if one is not None)
     _check_plan(wanted, chosen_seed)
     _say(f"scenario {wanted.name}, {wanted.duration_s:g} s of workload, seed {chosen_seed}")
@@ -346,12 +352,10 @@ def run(
         origin=choice.origin,
         on_live=_say_live if watch else None,
     )
-    _run_and_judge(make, out, sql, objectives or [], as_json)
+    _run_and_judge(make, out, judged, as_json)
 
 
-def _run_and_judge(
-    make: "Callable[..., Runner]", out: Path, sql: list[Path], objectives: list[str], as_json: bool
-) -> NoReturn:
+def _run_and_judge(make: "Callable[..., Runner]", out: Path, judged: "_JudgedBy", as_json: bool) -> NoReturn:
     """Run, judge, show, and exit; ``make`` makes the runner of what is to see its progress."""
     with _Shown() as shown:
         runner = make(on_progress=shown)
@@ -368,7 +372,7 @@ def _run_and_judge(
     if runner.death is not None:
         _say(f"{runner.death.message}, so the run ends here")
     _say("judging")
-    verdict = judge_run(folder, invariants=sql, objectives=objectives)
+    verdict = judge_run(folder, invariants=judged.invariants, objectives=judged.objectives)
     _show(verdict, folder, as_json)
     _to_pull_request(folder)
     for complaint in runner.complaints:
@@ -388,7 +392,7 @@ def _run_suite(
     seed: int | None,
     duration: float | None,
     overrides: list[str] | None,
-    invariants: list[Path] | None,
+    invariants: list[str] | None,
     objectives: list[str] | None,
     out: Path,
     as_json: bool,
@@ -407,8 +411,10 @@ def _run_suite(
     if duration is not None:
         wanted = [one.with_duration(duration) for one in wanted]
     wanted = [one.with_overrides(_overrides(overrides or [])) for one in wanted]
-    sql = _judged_by(invariants, [*(text for one in wanted for text in one.objectives), *(objectives or [])])
     choice = _sut(config, middleware, wanted[0])
+    judged = _judged_by(
+        invariants, objectives, choice.judge, [text for one in wanted for text in one.objectives]
+    )
     chosen_seed = 1 if seed is None else seed
     wanted = _possible(wanted, choice.sut, named=suite is None)
     for one in wanted:
@@ -422,8 +428,8 @@ def _run_suite(
             seed=chosen_seed,
             out=out,
             origin=choice.origin,
-            invariants=sql,
-            objectives=objectives or [],
+            invariants=judged.invariants,
+            objectives=judged.objectives,
             on_start=lambda one: _say(
                 f"scenario {one.name}, {one.duration_s:g} s of workload, seed {chosen_seed}"
             ),
@@ -507,12 +513,8 @@ def load(
             show_default=False,
         ),
     ] = None,
-    objectives: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--objective", metavar="TEXT", help="A threshold on a key figure; repeatable.", show_default=False
-        ),
-    ] = None,
+    invariants: InvariantsOption = None,
+    objectives: ObjectiveOption = None,
     config: ConfigOption = None,
     middleware: MiddlewareOption = None,
     seed: SeedOption = 1,
@@ -627,6 +629,7 @@ def load(
             middleware,
             seed,
             overrides,
+            invariants,
             objectives,
             ui,
             spread,
@@ -644,7 +647,7 @@ def load(
         wanted = spread.opened(wanted)
     choice = _sut(config, middleware, wanted)
     wanted, _ = wanted.fit_for(choice.sut)
-    sql = _judged_by(None, [*wanted.objectives, *objectives])
+    judged = _judged_by(invariants, objectives, choice.judge, wanted.objectives)
     orders = len(wanted.plan(seed).orders)
     _say(f"profile {profile}: {orders:,} orders in {wanted.duration_s:g} s, {peak} at the peak, seed {seed}")
     if ui is not None:
@@ -661,7 +664,7 @@ def load(
         on_news=_say,
         abort_on=abort_on or [],
     )
-    _run_and_judge(make, out, sql, objectives, as_json)
+    _run_and_judge(make, out, judged, as_json)
 
 
 def _find_limit(
@@ -672,6 +675,7 @@ def _find_limit(
     middleware: str | None,
     seed: int,
     overrides: list[str] | None,
+    invariants: list[str] | None,
     objectives: list[str],
     ui: int | None,
     spread: "Spread | None",
@@ -683,18 +687,20 @@ def _find_limit(
     from .scenarios.limit import LimitRunner
     from .scenarios.load import LoadRunner, loaded
 
-    wishes = _overrides(overrides or [])
+    wishes, own = _overrides(overrides or []), objectives
 
     def at(per_min: float) -> "Scenario":
         wanted = loaded(profile, per_min, search.lasts_s(per_min), scenario).with_overrides(wishes)
-        if not wanted.objectives and not objectives:
+        if not wanted.objectives and not own:
             wanted = wanted.model_copy(update={"objectives": search.objectives})
         return wanted
 
     first = at(search.start_per_min)
     choice = _sut(config, middleware, first)
-    must_hold = [*first.objectives, *objectives]
-    _judged_by(None, must_hold)
+    own = [*choice.judge.objectives, *objectives]
+    first = at(search.start_per_min)
+    judged = _judged_by(invariants, objectives, choice.judge, first.objectives)
+    must_hold = [*first.objectives, *judged.objectives]
     first.plan(seed)
     _say(f"profile {profile}: from {search.start_per_min:g}/min on, until a rate breaks; seed {seed}")
     _say(f"what must hold: {'; '.join(must_hold)}, and every invariant")
@@ -714,7 +720,8 @@ def _find_limit(
             ),
             seed=seed,
             out=out,
-            objectives=objectives,
+            invariants=judged.invariants,
+            objectives=judged.objectives,
             on_start=lambda per_min, one: _say(f"{per_min:,.6g}/min for {one.duration_s:g} s"),
             on_progress=shown,
             on_judged=_say_step,
@@ -1143,28 +1150,17 @@ app.add_typer(contracts, name="contracts")
 @guarded
 def judge(
     run: RunArgument,
-    invariants: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--invariants",
-            metavar="FILE.sql",
-            help="An invariant of your own; repeatable.",
-            show_default=False,
-        ),
-    ] = None,
-    objectives: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--objective", metavar="TEXT", help="A threshold on a key figure; repeatable.", show_default=False
-        ),
-    ] = None,
+    invariants: InvariantsOption = None,
+    objectives: ObjectiveOption = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Judge a stored run again; writes verdict.json, junit.xml and report.html."""
     from .scenarios.reports import judge_run
 
     folder = run_folder(run)
-    verdict = judge_run(folder, invariants=_judged_by(invariants, objectives), objectives=objectives or [])
+    judged = _judged_like(folder, config, invariants, objectives)
+    verdict = judge_run(folder, invariants=judged.invariants, objectives=judged.objectives)
     _show(verdict, folder, as_json)
     _to_pull_request(folder)
     raise SystemExit(verdict.exit_code)
@@ -1192,7 +1188,8 @@ def report(
     if (folder / "verdict.json").is_file():
         write_reports(_stored_verdict(folder, run), folder)
     else:
-        judge_run(folder)
+        judged = _judged_like(folder, None, None, None)
+        judge_run(folder, invariants=judged.invariants, objectives=judged.objectives)
     for name in ("junit.xml", "report.html", "summary.md"):
         typer.echo(folder / name)
     if otlp is not None:
@@ -1620,17 +1617,48 @@ def _overrides(given: list[str], option: str = "--set", like: str = "settle.max_
     return found
 
 
-def _judged_by(invariants: list[Path] | None, objectives: list[str] | None) -> list[Path]:
-    """The user's own invariants; they and the objectives are read before anything is started."""
-    paths = invariants or []
-    for path in paths:
-        if not path.is_file():
-            raise UsageError(f"--invariants {path}: no such file; expected a .sql file")
-    if paths or objectives:
+class _JudgedBy(NamedTuple):
+    """What the user wants judged besides: of the command line and of peakproof.toml."""
+
+    invariants: list[str]
+    objectives: list[str]
+
+
+def _judged_by(
+    invariants: list[str] | None,
+    objectives: list[str] | None,
+    config: "JudgeConfig",
+    of_scenario: Sequence[str] = (),
+) -> _JudgedBy:
+    """They and the scenario's objectives are read before anything is started."""
+    own = [*config.files, *(invariants or [])]
+    wanted = [*config.objectives, *(objectives or [])]
+    if own:
+        from .verdict.errors import VerdictError
+        from .verdict.own import split
+
+        for name in invariants or []:
+            try:
+                split(name)
+            except VerdictError as error:
+                raise UsageError(f"--invariants {error}") from None
+    if own or wanted or of_scenario:
         from .verdict.judge import check_wishes
 
-        check_wishes(paths, objectives or [])
-    return paths
+        check_wishes(own, [*of_scenario, *wanted])
+    return _JudgedBy(own, wanted)
+
+
+def _judged_like(
+    folder: Path, config: Path | None, invariants: list[str] | None, objectives: list[str] | None
+) -> _JudgedBy:
+    """What a stored run is judged by: as it was, and as the command line says."""
+    from .scenarios.sut_choice import judged_like
+
+    of_config, complaint = judged_like(folder, config)
+    if complaint is not None:
+        _say(complaint)
+    return _judged_by(invariants, objectives, of_config)
 
 
 def _stored_verdict(folder: Path, run: str) -> "Verdict":

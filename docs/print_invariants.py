@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from peakproof.middleware.defects import DEFECTS
-from peakproof.verdict.invariant import CLASSES, Invariant, catalogue
+from peakproof.verdict.claim import CLASSES
+from peakproof.verdict.invariant import Invariant, catalogue
 
 HEAD = """# Invariants
 
@@ -21,7 +22,7 @@ had at once, joined by `+`.
 - **What one mistake breaks** is told once: of several findings about one order the one of the earliest step is primary, the others
   follow from it.
 
-Your own are `.sql` files of the same form: `peakproof judge RUN --invariants mine.sql`.
+Your own are judged beside them: [write an invariant](own-invariants.md).
 """
 
 KEYS = ("claim", "flow", "class", "severity", "step", "cause", "remedy")

@@ -7,7 +7,6 @@ import shlex
 import shutil
 import string
 import sys
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,7 @@ from . import catalogue
 from .errors import ConfigError, UsageError, unknown
 from .estate_choice import SystemChoice
 from .flows import FLOWS, FULL, calls
+from .toml_document import read_toml
 from .validation import SomeSeconds, Value, Wrong, path_of, problem, shown
 
 FILE = "peakproof.toml"
@@ -82,22 +82,7 @@ class SutConfig(Value):
     @classmethod
     def load(cls, path: Path) -> Self:
         """A peakproof.toml. ConfigError."""
-        try:
-            text = path.read_bytes().decode()
-            document = tomllib.loads(text)
-        except FileNotFoundError:
-            raise ConfigError(f"{path}: no such file; see examples/ for one to start from") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
-            ) from None
-        except tomllib.TOMLDecodeError as error:
-            where = f"(at line {len(text.splitlines())}, its end)"
-            said = str(error).replace("(at end of document)", where)
-            raise ConfigError(f"{path}: is not TOML: {said}") from None
-        for key in document:
-            if key != "sut":
-                raise ConfigError(f"{path}: {unknown('key', key, ['sut'])}")
+        document = read_toml(path)
         if "sut" not in document:
             raise ConfigError(f"{path}: has no [sut] table; it says how to start or reach your middleware")
         return cls.of_document(document["sut"], str(path), path.resolve().parent)

@@ -55,6 +55,7 @@ class LimitRunner:
         *,
         seed: int,
         out: Path,
+        invariants: Sequence[str] = (),
         objectives: Sequence[str] = (),
         on_start: Callable[[float, Scenario], None] = lambda per_min, scenario: None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
@@ -67,6 +68,7 @@ class LimitRunner:
         self._make = make
         self._seed = seed
         self._out = out
+        self._invariants = invariants
         self._objectives = objectives
         self._on_start = on_start
         self._on_progress = on_progress
@@ -89,6 +91,7 @@ class LimitRunner:
             if error.folder is None:
                 raise
             folder = error.folder
-        step = Step(per_min, folder, judge_run(folder, objectives=self._objectives))
+        verdict = judge_run(folder, invariants=self._invariants, objectives=self._objectives)
+        step = Step(per_min, folder, verdict)
         self._on_judged(step)
         return None if runner.interrupted else step

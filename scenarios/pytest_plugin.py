@@ -43,6 +43,7 @@ class Peakproof:
         out: Path | None = None,
     ) -> RunResult:
         """One run, judged. Raises UsageError and RunError, each with one line that says what to do."""
+        from ..verdict.judge import check_wishes
         from .config import FILE
         from .flows import judged_flows
         from .reports import judge_run
@@ -60,11 +61,12 @@ class Peakproof:
             wanted = wanted.with_overrides(overrides, source="overrides")
         choice = chosen(config, middleware)
         choice.sut.check(wanted.estate.standing)
+        check_wishes(choice.judge.files, choice.judge.objectives)
         judged_flows(wanted.flows, choice.sut.flows)
         wanted, _ = wanted.fit_for(choice.sut)
         runner = Runner(wanted, choice.sut, seed=seed, out=out or self._root / "runs", origin=choice.origin)
         folder = runner.run()
-        verdict = judge_run(folder)
+        verdict = judge_run(folder, invariants=choice.judge.files, objectives=choice.judge.objectives)
         return RunResult(
             verdict.verdict,
             folder,

@@ -10,7 +10,7 @@ from ..verdict.report import write_reports
 from ..verdict.result import Verdict
 
 
-def judge_run(folder: Path, *, invariants: Iterable[Path] = (), objectives: Iterable[str] = ()) -> Verdict:
+def judge_run(folder: Path, *, invariants: Iterable[str] = (), objectives: Iterable[str] = ()) -> Verdict:
     """Judge a run; writes ``verdict.json``, ``junit.xml`` and ``report.html`` into its folder."""
     with History.of_run(folder) as history:
         verdict = judge_history(history, extra=invariants, objectives=objectives)

@@ -44,7 +44,7 @@ class SuiteRunner:
         seed: int,
         out: Path,
         origin: Mapping[str, str | None] | None = None,
-        invariants: Sequence[Path] = (),
+        invariants: Sequence[str] = (),
         objectives: Sequence[str] = (),
         on_start: Callable[[Scenario], None] = lambda scenario: None,
         on_progress: Callable[[Progress], None] = lambda progress: None,

@@ -1,12 +1,13 @@
 """Which system under test the user means: the command line, peakproof.toml, an earlier run, or else the reference."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from .config import FILE, SutConfig, is_url
 from .errors import UsageError
+from .judge_config import JudgeConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class SutChoice:
     """Which it is, for the user."""
     middleware: str | None = None
     config: Path | None = None
+    judge: JudgeConfig = field(default_factory=JudgeConfig)
+    """What the same file wants judged besides."""
 
     @property
     def origin(self) -> dict[str, str | None]:
@@ -41,7 +44,7 @@ def chosen(config: Path | None, middleware: str | None) -> SutChoice:
                 SutConfig.reference(), f"the reference middleware (there is no ./{FILE})", "reference"
             )
         sut = SutConfig.load(found)
-        return SutChoice(sut, f"{sut.name}, as {found} says", config=found)
+        return SutChoice(sut, f"{sut.name}, as {found} says", config=found, judge=JudgeConfig.load(found))
     if "://" in middleware:
         if not is_url(middleware):
             raise UsageError(f"--middleware {middleware!r}: must be a URL like http://127.0.0.1:8000")
@@ -51,7 +54,8 @@ def chosen(config: Path | None, middleware: str | None) -> SutChoice:
                 "and the api_key that it calls the systems with; see examples/"
             )
         sut = SutConfig.load(found).at_url(middleware)
-        return SutChoice(sut, f"{middleware}, otherwise as {found} says", middleware, found)
+        sentence = f"{middleware}, otherwise as {found} says"
+        return SutChoice(sut, sentence, middleware, found, JudgeConfig.load(found))
     if config is not None:
         raise UsageError(f"--config {config} and --middleware {middleware} exclude each other: choose one")
     sut = SutConfig.reference(None if middleware == "reference" else middleware)
@@ -64,7 +68,21 @@ def of_run(folder: Path) -> SutChoice:
     origin = _origin(folder)
     config = origin.get("config")
     choice = chosen(Path(config) if config else None, origin.get("middleware"))
-    return SutChoice(choice.sut, f"{choice.sentence}, like {folder}", choice.middleware, choice.config)
+    return replace(choice, sentence=f"{choice.sentence}, like {folder}")
+
+
+def judged_like(folder: Path, config: Path | None) -> tuple[JudgeConfig, str | None]:
+    """What a stored run is judged by besides: as ``config`` says, else as the file says that it was made with, and
+    where that is gone as ./peakproof.toml does; and a complaint where neither is there. ConfigError."""
+    if config is not None:
+        return JudgeConfig.load(config), None
+    named = _origin(folder).get("config")
+    if not isinstance(named, str):
+        return JudgeConfig(), None
+    for path in (Path(named), Path(FILE)):
+        if path.is_file():
+            return JudgeConfig.load(path), None
+    return JudgeConfig(), f"{named} is gone: judged without the objectives and invariants that it names"
 
 
 def _origin(folder: Path) -> dict[str, Any]:

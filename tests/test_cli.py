@@ -141,6 +141,15 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> type[FakeRunner]:
         (["run", "--invariants", "mine.sql"], "--invariants mine.sql: no such file"),
         (["run", "--objective", "latency <= 5"], "there is no key figure 'latency'; nearest: "),
         (["run", "--objective", "duplicate_rate = 0"], "cannot be read; expected e.g."),
+        (["run", "--objective", "order_sync_p95 < 30s"], "nearest: order_sync_latency_p95"),
+        (
+            ["run", "--objective", "order_sync_latency_p95 < 5%"],
+            "cannot be given in '%'; expected ms, s, min or h",
+        ),
+        (["run", "--objective", "duplicate_rate < 5"], "is a share between 0 and 1, got 5; write 5% or 0.05"),
+        (["load", "peak-season", "--objective", "order_sync_p95 < 30s"], "nearest: order_sync_latency_p95"),
+        (["load", "peak-season", "--invariants", "mine.py:x"], "--invariants mine.py: no such file"),
+        (["run", "--invariants", "a-file"], "--invariants a-file: expected a .sql file, or FILE.py:FUNCTION"),
         (["run", "--suite", "standard", "--objective", "latency <= 5"], "there is no key figure 'latency'"),
         (["judge", "runs/x"], "there is no run 'runs/x'"),
         (["judge", "."], ". is no run: it has no folder 'history'"),
@@ -263,6 +272,81 @@ def test_an_invariant_that_cannot_be_read_is_named_before_anything_starts(
     assert result.stderr.splitlines()[-1].startswith(f"error: {said}")
     assert runner.made == []
     assert not Path("runs").exists()
+
+
+LATE = """
+def late(history):
+    \"\"\"Nothing is late.
+
+    flow: any
+    class: timeliness
+    severity: minor
+    remedy: Be quick.
+    \"\"\"
+    print("asked")
+    for row in history.rows("SELECT effect_id FROM effects"):
+        raise RuntimeError("no idea")
+    return []
+"""
+
+
+def own_toml(tmp_path: Path, judge: str) -> None:
+    (tmp_path / "mine.py").write_text(LATE)
+    (tmp_path / "peakproof.toml").write_text(
+        f"[sut]\ncommand = 'python3 x.py'\nflows = ['order-to-erp']\n[judge]\n{judge}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("judge", "said"),
+    [
+        ("objectives = ['order_sync_p95 < 30s']", "nearest: order_sync_latency_p95"),
+        ("objectives = ['fast']", "peakproof.toml: judge.objectives.0: objective 'fast' cannot be read"),
+        (
+            "invariants = ['mine.py:lat']",
+            "peakproof.toml: judge.invariants.0: mine.py: there is no function 'lat'",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", [["run"], ["run", "--suite", "standard"], ["load", "peak-season"]])
+def test_what_the_toml_wants_judged_is_read_before_anything_starts(
+    runner: type[FakeRunner], tmp_path: Path, command: list[str], judge: str, said: str
+) -> None:
+    own_toml(tmp_path, judge)
+    result = peakproof(*command)
+    assert result.exit_code == 2
+    assert said in result.stderr.splitlines()[-1]
+    assert runner.made == []
+
+
+def test_the_tomls_objectives_and_invariants_judge_the_run_and_the_command_lines_come_on_top(
+    runner: type[FakeRunner], tmp_path: Path
+) -> None:
+    own_toml(tmp_path, "objectives = ['order_sync_latency_p95 < 30s']\ninvariants = ['mine.py:late']")
+    result = peakproof("run", "--json", "--objective", "manual_touch_rate <= 1%")
+    document = json.loads(result.stdout)
+    assert [one["objective"] for one in document["objectives"]] == [
+        "order_sync_latency_p95 < 30 s",
+        "manual_touch_rate <= 1%",
+    ]
+    assert result.exit_code == 1, "figures that nothing was measured of have not met their objectives"
+    assert "objective missed: order_sync_latency_p95 < 30 s, but nothing was measured" in document["reasons"]
+    assert next(one["status"] for one in document["invariants"] if one["id"] == "late") == "not exercised"
+
+
+def test_judge_takes_a_toml_and_functions_and_one_that_raises_is_no_pass(tmp_path: Path) -> None:
+    own_toml(tmp_path, "objectives = ['exception_volume <= 0']")
+    folder = empty_run(tmp_path / "runs" / "one")
+    effect = {"effect_id": "e1", "at_ns": 1, "system": "erp", "kind": "item_known", "sku": "mug"}
+    (folder / "history" / "effects-1.jsonl").write_text(json.dumps(effect) + "\n")
+    result = peakproof("judge", "one", "--json", "--config", "peakproof.toml", "--invariants", "mine.py:late")
+    document = json.loads(result.stdout)
+    assert result.exit_code == 3
+    assert [one["met"] for one in document["objectives"]] == [True]
+    assert (
+        "late could not be examined: late raised RuntimeError at mine.py:12: no idea" in document["reasons"]
+    )
+    assert "Traceback" not in result.stderr
 
 
 # Running

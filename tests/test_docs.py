@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,7 @@ from peakproof.scenarios.scenario import Scenario
 from peakproof.scenarios.starting import CI, Wishes, files_of
 from peakproof.scenarios.suite import scenarios_of
 from peakproof.verdict.invariant import Invariant, catalogue
+from peakproof.verdict.judge import check_wishes
 
 from .verdict.histories import accepted, at, effect, history_of
 
@@ -169,7 +171,7 @@ def test_the_scenario_and_the_invariant_that_the_documentation_writes_are_taken(
     (scenario,) = blocks("extend.md", "yaml")
     (tmp_path / "mine.yaml").write_text(scenario)
     assert Scenario.load(str(tmp_path / "mine.yaml")).name == "erp-down-at-noon"
-    (sql,) = blocks("extend.md", "sql")
+    (sql,) = blocks("own-invariants.md", "sql")
     (tmp_path / "mine.sql").write_text(sql)
     mine = Invariant.of_file(tmp_path / "mine.sql")
     quick, slow = effect("web", "order_acknowledged", order_ref="A"), at(30, accepted("B"))
@@ -177,6 +179,18 @@ def test_the_scenario_and_the_invariant_that_the_documentation_writes_are_taken(
     with history_of([accepted("A"), quick, slow, late]) as history:
         result = mine.ask(history)
     assert [(one.subject, one.finding) for one in result.findings] == [("B", "acknowledged after 15 s")]
+
+
+def test_the_function_and_its_test_that_the_documentation_writes_do_what_it_says(tmp_path: Path) -> None:
+    function, test = blocks("own-invariants.md", "python")
+    (tmp_path / "names.py").write_text(function)
+    check_wishes([f"{tmp_path / 'names.py'}:names_in_one_form"])
+    written: dict[str, Any] = {}
+    exec(f"{function}\n{test}", written)  # noqa: S102  it is ours
+    written["test_letters_and_accents_are_not_taken_apart"]()
+    (toml,) = blocks("own-invariants.md", "toml")
+    objectives = tomllib.loads(toml)["judge"]["objectives"]
+    check_wishes(objectives=objectives)
 
 
 def test_no_link_of_the_documentation_leads_nowhere(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def read_header(path: Path, required: Sequence[str]) -> tuple[dict[str, str], st
     return header, text.rstrip().rstrip(";")
 
 
-def one_of(path: Path, key: str, value: str, known: Sequence[str]) -> str:
+def one_of(path: Path | str, key: str, value: str, known: Sequence[str]) -> str:
     """The value, if it is known. HeaderError otherwise."""
     if value not in known:
         raise HeaderError(f"{path}: {key} is {value!r}; expected one of {', '.join(known)}")

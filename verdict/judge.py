@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 
 from ..history.reader import History
-from . import invariant, kpi, validity, wire
-from .errors import VerdictError
+from . import kpi, own, validity, wire
 from .forensics import examine
 from .guilt import with_guilty
 from .objective import Objective
@@ -33,14 +32,14 @@ DESCRIBED_FINDINGS = 50
 def judge(
     run_folder: Path,
     *,
-    extra: Iterable[Path] = (),
+    extra: Iterable[str] = (),
     objectives: Iterable[str] = (),
     threads: int | None = None,
 ) -> Verdict:
     """Judge a stored run and write its ``verdict.json``.
 
-    ``extra`` are the user's own ``.sql`` invariants; ``objectives`` come on top of those in run.json. Raises what
-    ``History.of_run`` raises, and VerdictError for a header or an objective that cannot be read.
+    ``extra`` are the user's own invariants, ``mine.sql`` or ``mine.py:function``; ``objectives`` come on top of those in
+    run.json. Raises what ``History.of_run`` raises, and VerdictError for an invariant or an objective that cannot be read.
     """
     with History.of_run(run_folder, threads=threads) as history:
         verdict = judge_history(history, extra=extra, objectives=objectives)
@@ -48,12 +47,12 @@ def judge(
     return verdict
 
 
-def judge_history(history: History, *, extra: Iterable[Path] = (), objectives: Iterable[str] = ()) -> Verdict:
+def judge_history(history: History, *, extra: Iterable[str] = (), objectives: Iterable[str] = ()) -> Verdict:
     """Judge what is in a history, and write nothing."""
-    invariants = invariant.catalogue(extra)
-    wanted = [Objective.of_text(text) for text in (*(history.run.get("objectives") or ()), *objectives)]
+    texts = dict.fromkeys((*(history.run.get("objectives") or ()), *objectives))
+    wanted = [Objective.of_text(text) for text in texts]
     flows = [flow for (flow,) in history.connection.execute("SELECT flow FROM judged_flows").fetchall()]
-    asked = [*(one.ask(history) for one in invariants if one.is_about(flows)), wire.ask(history)]
+    asked = [*own.ask_all(history, flows, extra), wire.ask(history)]
     results = with_guilty(history, with_consequences(asked), DESCRIBED_FINDINGS)
     figures, met = _measured(history, results, wanted)
     aborted_on = history.run.get("aborted_on")  # what came in by then may still look well
@@ -94,16 +93,9 @@ def _measured(
     return [figures[name] for name in units], [one.check(figures.values()) for one in wanted]
 
 
-def check_wishes(extra: Iterable[Path] = (), objectives: Iterable[str] = ()) -> None:
-    """VerdictError for a header, a query or an objective that ``judge`` could not read, before there is anything to judge."""
-    own = tuple(extra)
-    invariant.catalogue(own)
-    if own:
-        with History.of_records([]) as nothing:
-            for path in own:
-                answer = invariant.Invariant.of_file(path).ask(nothing)
-                if answer.status == "unknown":
-                    raise VerdictError(f"{path}: {answer.reason}; docs/history.md names the tables")
+def check_wishes(extra: Iterable[str] = (), objectives: Iterable[str] = ()) -> None:
+    """VerdictError for an invariant or an objective that ``judge`` could not ask, before there is anything to judge."""
+    own.check(extra)
     units = kpi.units(kpi.catalogue())
     for text in objectives:
         Objective.of_text(text).check_figure(units)

@@ -65,7 +65,7 @@ class InvariantResult:
     indeterminate: int = 0
     """Subjects of which the history does not say."""
     reason: str | None = None
-    """Why the status is unknown."""
+    """Why the status is unknown, or why it was not asked."""
 
     @property
     def primary(self) -> tuple[Finding, ...]:

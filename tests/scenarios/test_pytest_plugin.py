@@ -43,6 +43,17 @@ def test_the_projects_own_toml_is_taken(tmp_path: Path, monkeypatch: pytest.Monk
     assert [entry.id for entry in FakeRunner.made["scenario"].schedule][:1] == ["erp-outage"]
 
 
+def test_what_the_projects_own_toml_wants_judged_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peakproof.scenarios.runner.Runner", FakeRunner)
+    toml = "[sut]\ncommand = 'python3 x.py'\nflows = ['order-to-erp']\n[judge]\nobjectives = ['order_age_p50 < 1min']\n"
+    (tmp_path / "peakproof.toml").write_text(toml)
+    result = Peakproof(tmp_path).run()
+    assert result.verdict == "fail"
+    assert result.reasons[0] == "objective missed: order_age_p50 < 1 min, but nothing was measured"
+
+
 def test_a_result_tells_what_was_found() -> None:
     result = RunResult(
         "fail", Path("runs/one"), ("no_order_lost: web-000001: never seen",), ("no_order_lost: 1 of 9",)

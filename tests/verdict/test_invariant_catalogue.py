@@ -6,6 +6,7 @@ import pytest
 
 from peakproof.verdict.errors import HeaderError
 from peakproof.verdict.invariant import HOME, Invariant, catalogue
+from peakproof.verdict.own import with_own
 
 from . import (
     test_invariants_after_sales,
@@ -89,4 +90,4 @@ def test_a_users_invariant_may_not_take_a_known_name(tmp_path: Path) -> None:
     path = tmp_path / "no_order_lost.sql"
     path.write_text((HOME / "no_order_lost.sql").read_text())
     with pytest.raises(HeaderError, match="exists already"):
-        catalogue([path])
+        with_own([str(path)])

@@ -239,7 +239,7 @@ def test_a_users_own_invariant_is_asked(run: Path) -> None:
     (run / "mine.sql").write_text(
         f"{HEADER}SELECT order_ref AS subject, total < 10 AS holds, 'dear' AS finding, [effect_id] AS evidence FROM accepted_orders;\n"
     )
-    verdict = judge(run, extra=[run / "mine.sql"])
+    verdict = judge(run, extra=[str(run / "mine.sql")])
     assert verdict.verdict == "fail"
     assert status_of(verdict, "mine") == "violated"
 
@@ -254,7 +254,7 @@ def test_a_users_own_invariant_is_asked(run: Path) -> None:
 )
 def test_a_query_that_fails_is_unknown_and_never_passes(run: Path, sql: str) -> None:
     (run / "mine.sql").write_text(HEADER + sql)
-    verdict = judge(run, extra=[run / "mine.sql"])
+    verdict = judge(run, extra=[str(run / "mine.sql")])
     assert status_of(verdict, "mine") == "unknown"
     assert verdict.verdict == "inconclusive"
     assert any("mine could not be examined" in reason for reason in verdict.reasons)
@@ -263,7 +263,7 @@ def test_a_query_that_fails_is_unknown_and_never_passes(run: Path, sql: str) -> 
 def test_a_users_invariant_without_a_claim_is_named(run: Path) -> None:
     (run / "mine.sql").write_text("SELECT 1")
     with pytest.raises(HeaderError, match=r"mine\.sql: the header has no '-- claim:' line"):
-        judge(run, extra=[run / "mine.sql"])
+        judge(run, extra=[str(run / "mine.sql")])
 
 
 def test_a_lost_line_turns_a_pass_into_inconclusive(run: Path) -> None:

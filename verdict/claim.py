@@ -1,0 +1,120 @@
+"""What every invariant says of itself, whether a query or a function looks for its counter-examples."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..history.reader import FLOWS
+from .errors import HeaderError
+from .header import one_of
+from .result import Finding, InvariantResult, Status
+
+CLASSES = ("idempotency", "retry", "consistency", "timeliness", "traceability", "security")
+SEVERITIES = ("critical", "major", "minor")
+REQUIRED = ("claim", "flow", "class", "severity", "remedy")
+"""What a header must have."""
+
+LAST_STEP = 1000
+"""The place in the flow of an invariant that names none: users' own come last."""
+
+MOST_FINDINGS = 1000
+"""The most findings of one invariant that are kept; all are counted."""
+
+MOST_EVIDENCE = 50
+"""The most evidence rows that one finding names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence that must hold, and what goes with it."""
+
+    id: str
+    claim: str
+    flows: tuple[str, ...]
+    """The flows that it speaks of; ``any`` for all of them."""
+    class_: str
+    severity: str
+    remedy: str
+    cause: str | None
+    """What usually breaks it; null where the author does not say."""
+    step: int
+    """Place in the order of the flow: of several findings about one order the lowest is primary."""
+
+    def is_about(self, judged: Iterable[str]) -> bool:
+        """Whether it speaks of any of these flows."""
+        return "any" in self.flows or not set(self.flows).isdisjoint(judged)
+
+    def not_asked(self, judged: Iterable[str]) -> InvariantResult:
+        """The run is judged on other flows: nothing was examined."""
+        reason = f"it speaks of {', '.join(self.flows)}, and the run is judged on {', '.join(judged)}"
+        return self._result("not exercised", 0, 0, (), 0, reason)
+
+    def unknown(self, reason: str) -> InvariantResult:
+        """It could not be asked: that is never a pass."""
+        return self._result("unknown", 0, 0, (), 0, reason)
+
+    def result(
+        self, examined: int, findings_count: int, findings: Iterable[Finding], indeterminate: int
+    ) -> InvariantResult:
+        """What became of it."""
+        status: Status = "holds"
+        if findings_count:
+            status = "violated"
+        elif indeterminate:
+            status = "indeterminate"
+        elif not examined:
+            status = "not exercised"
+        return self._result(status, examined, findings_count, tuple(findings), indeterminate, None)
+
+    def _result(
+        self,
+        status: Status,
+        examined: int,
+        findings_count: int,
+        findings: tuple[Finding, ...],
+        indeterminate: int,
+        reason: str | None,
+    ) -> InvariantResult:
+        return InvariantResult(
+            id=self.id,
+            claim=self.claim,
+            flow=", ".join(self.flows),
+            class_=self.class_,
+            severity=self.severity,
+            remedy=self.remedy,
+            step=self.step,
+            status=status,
+            examined=examined,
+            findings_count=findings_count,
+            findings=findings,
+            indeterminate=indeterminate,
+            reason=reason,
+        )
+
+
+def fields_of(header: Mapping[str, str], place: Path | str) -> dict[str, Any]:
+    """The fields of a Claim, but its id, by the keys of a header; ``place`` is where it stands.
+
+    HeaderError where one has an unknown value.
+    """
+    flows = tuple(flow.strip() for flow in header["flow"].split(","))
+    for flow in flows:
+        one_of(place, "flow", flow, ("any", *FLOWS))
+    step = header.get("step", str(LAST_STEP))
+    if not step.isdigit():
+        raise HeaderError(f"{place}: step is {step!r}; expected a whole number, the place in the flow")
+    return {
+        "claim": header["claim"],
+        "flows": flows,
+        "class_": one_of(place, "class", header["class"], CLASSES),
+        "severity": one_of(place, "severity", header["severity"], SEVERITIES),
+        "remedy": header["remedy"],
+        "cause": header.get("cause"),
+        "step": int(step),
+    }
+
+
+def evidence_of(ids: Iterable[str | None] | None) -> tuple[str, ...]:
+    """Without nulls and repeats, in the order given."""
+    return tuple(dict.fromkeys(str(one) for one in ids or () if one is not None))[:MOST_EVIDENCE]
