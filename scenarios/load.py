@@ -19,6 +19,7 @@ from ..loadtests.plan import PlaceOrder, Plan, RequestCancellation, RequestRetur
 from ..loadtests.profile import Profile
 from ..simulators.estate import Estate
 from ..verdict.objective import Objective
+from ..verdict.render.wording import counted
 from .abort import Watched, check_watched
 from .config import SutConfig
 from .errors import RunError, UsageError
@@ -193,7 +194,7 @@ class CrowdedShop(Shop):
             else:
                 name = self._scenario.estate.reached_at or spread.host
                 self._on_news(
-                    f"waiting for {spread.workers} workers; start each, where {TOKEN} is set as here, with: "
+                    f"waiting for {counted(spread.workers, 'worker')}; start each, where {TOKEN} is set as here, with: "
                     f"peakproof load {creed.profile} --seed {creed.seed} --worker {name}:{port}"
                 )
         await self._ready.wait()
@@ -308,6 +309,7 @@ class CrowdedShop(Shop):
         code = await process.wait()
         self._status = msgspec.structs.replace(self._status, under_way=0)  # nothing of it will ever end
         self._awaited.clear()
+        await self._workers.stop()  # nobody hears them any more
         if code or not self._stopping:
             self.errors.append(f"the load generator ended with exit code {code}; see {LOG}")
 
