@@ -594,7 +594,7 @@ def load(
     from .scenarios.abort import check_watched
     from .scenarios.control.wish import seconds
     from .scenarios.load import LoadRunner, loaded, peak_of
-    from .scenarios.spread import check_peak, enlist, spread_of
+    from .scenarios.spread import WAIT_S, check_peak, enlist, spread_of
 
     wait_s = seconds("--wait", wait)
     if worker is not None:
@@ -602,7 +602,7 @@ def load(
             raise UsageError(
                 f"--worker {worker}: a worker has no --master and no --workers; leave them to the master"
             )
-        raise SystemExit(enlist(profile, seed, worker, wait_s))
+        raise SystemExit(enlist(profile, seed, worker, wait_s or WAIT_S))
     spread = spread_of(workers, master, wait_s)
     _check_out(out)
     check_watched(abort_on or [])

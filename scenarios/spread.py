@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -32,6 +33,7 @@ MOST_PER_S = 2_000
 LOG = "load-workers.log"
 """What the workers of this machine wrote."""
 STOP_S = 10.0
+LOOK_UP_S = 1.0
 MODULE = "peakproof.loadtests.generator"
 
 
@@ -121,18 +123,19 @@ def creed_of(profile: str, seed: int) -> Creed:
 
 
 def enlist(
-    profile: str, seed: int, master: str, wait_s: float | None, env: Mapping[str, str] = os.environ
+    profile: str,
+    seed: int,
+    master: str,
+    wait_s: float = WAIT_S,
+    *,
+    env: Mapping[str, str] = os.environ,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> int:
     """Be a worker until the run is over: a process of its own, which writes to our standard error. UsageError."""
     host, port = address_of("--worker", master)
     token = token_of("--worker", env)
-    try:
-        found = _addresses(host)[0]
-    except OSError as error:
-        raise UsageError(f"--worker {master!r}: no such host: {error.strerror or error}") from None
-    enlistment = Enlistment(
-        creed=creed_of(profile, seed), host=found, port=port, token=token, wait_s=wait_s or WAIT_S
-    )
+    found = _found(master, host, wait_s, sleep)
+    enlistment = Enlistment(creed=creed_of(profile, seed), host=found, port=port, token=token, wait_s=wait_s)
     process = subprocess.Popen(
         [sys.executable, "-m", f"{MODULE}.worker"],
         stdin=subprocess.PIPE,
@@ -203,6 +206,17 @@ class LocalWorkers:
         await process.wait()
         if not self._stopping:
             self._on_end(process.pid)
+
+
+def _found(master: str, host: str, wait_s: float, sleep: Callable[[float], None]) -> str:
+    """The master's address; a container's name is known a while after the container was asked for. UsageError."""
+    for _ in range(max(1, round(wait_s / LOOK_UP_S))):
+        try:
+            return _addresses(host)[0]
+        except OSError as error:
+            why = error.strerror or error
+            sleep(LOOK_UP_S)
+    raise UsageError(f"--worker {master!r}: no such host within {wait_s:g} s: {why}")
 
 
 def _own_address(master: str, host: str) -> str:

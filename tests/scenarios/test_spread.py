@@ -91,13 +91,20 @@ def test_what_cannot_be_is_said_in_one_line(
         ("10.0.0.5", SET, "--worker '10.0.0.5': must be an address like 10.0.0.5:5557"),
         ("10.0.0.5:70000", SET, "--worker '10.0.0.5:70000': must be an address like 10.0.0.5:5557"),
         ("10.0.0.5:5557", {}, f"--worker: {TOKEN} is not set; {MAKE_ONE}"),
-        ("nowhere.invalid:5557", SET, "--worker 'nowhere.invalid:5557': no such host: "),
     ],
 )
 def test_a_worker_that_cannot_be_starts_no_process(master: str, env: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError) as error:
-        enlist("soak", 1, master, None, env)
+        enlist("soak", 1, master, env=env)
     assert str(error.value).startswith(message)
+
+
+def test_a_master_whose_name_nobody_knows_is_looked_up_until_the_time_is_over() -> None:
+    slept: list[float] = []
+    with pytest.raises(UsageError) as error:
+        enlist("soak", 1, "nowhere.invalid:5557", 3.0, env=SET, sleep=slept.append)
+    assert str(error.value).startswith("--worker 'nowhere.invalid:5557': no such host within 3 s: ")
+    assert slept == [1, 1, 1]
 
 
 def test_a_profile_of_ones_own_is_named_by_its_file_which_may_lie_elsewhere_on_each_machine() -> None:
