@@ -505,6 +505,15 @@ def load(
             show_default=False,
         ),
     ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            "--window",
+            metavar="START+LENGTH",
+            help="Only a part of the profile, in real time unless --duration says otherwise: 13:00+1h, 26s+2m, peak+1h.",
+            show_default=False,
+        ),
+    ] = None,
     scenario: Annotated[
         str | None,
         typer.Option(
@@ -623,6 +632,7 @@ def load(
             )
         _find_limit(
             profile,
+            window,
             search,
             scenario,
             config,
@@ -641,7 +651,7 @@ def load(
             raise UsageError(f"{option} {given:g}: profile {profile} is run once; only a search has steps")
     peak = peak or "300/min"
     check_peak(peak, peak_of(peak), workers)
-    wanted = loaded(profile, peak_of(peak), seconds("--duration", duration) or 60.0, scenario)
+    wanted = loaded(profile, peak_of(peak), seconds("--duration", duration), scenario, window)
     wanted = wanted.with_overrides(_overrides(overrides or []))
     if spread is not None:
         wanted = spread.opened(wanted)
@@ -649,7 +659,10 @@ def load(
     wanted, _ = wanted.fit_for(choice.sut)
     judged = _judged_by(invariants, objectives, choice.judge, wanted.objectives)
     orders = len(wanted.plan(seed).orders)
-    _say(f"profile {profile}: {orders:,} orders in {wanted.duration_s:g} s, {peak} at the peak, seed {seed}")
+    part = "" if window is None else f", {window} of it"
+    _say(
+        f"profile {profile}{part}: {orders:,} orders in {wanted.duration_s:g} s, {peak} at the peak, seed {seed}"
+    )
     if ui is not None:
         _say(f"Locust's page: http://127.0.0.1:{ui}")
     make = functools.partial(
@@ -669,6 +682,7 @@ def load(
 
 def _find_limit(
     profile: str,
+    window: str | None,
     search: "Search",
     scenario: str | None,
     config: Path | None,
@@ -690,7 +704,7 @@ def _find_limit(
     wishes, own = _overrides(overrides or []), objectives
 
     def at(per_min: float) -> "Scenario":
-        wanted = loaded(profile, per_min, search.lasts_s(per_min), scenario).with_overrides(wishes)
+        wanted = loaded(profile, per_min, search.lasts_s(per_min), scenario, window).with_overrides(wishes)
         if not wanted.objectives and not own:
             wanted = wanted.model_copy(update={"objectives": search.objectives})
         return wanted

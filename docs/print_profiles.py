@@ -18,6 +18,7 @@ workload: { profile: black-friday, peak_per_min: 600 }
 
 - `peak_per_min` makes a Poisson process whose rate is the curve's, with so many orders a minute at its peak: orders come by
   chance, seeded, and know nothing of each other. Without it the trace's own day comes, in its real sequence, at the curve's pace.
+- `window: 13:00+1h` (`peakproof load --window`) plays only that part of it: [in real time](load.md#in-real-time).
 - Baskets, prices and the popularity of articles are the trace's: 137 real orders of 17 November 2011.
 - A profile of your own is a TOML file in one of the three forms of those in `loadtests/profiles/`, given by its path:
   `hourly_percent` (24 shares of a day) with `day_multiple`; `steps` of `step_s` seconds each, where `ordinary` is an ordinary

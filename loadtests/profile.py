@@ -1,7 +1,7 @@
 """How the rate of orders moves over time: a curve from a TOML file, relative to an ordinary day, over any duration."""
 
 import tomllib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -43,6 +43,8 @@ class Profile:
     sources: tuple[str, ...] = ()
     search: Search | None = None
     """Under load it is not run once, but again and again at other rates, to find the highest that holds."""
+    highest: float | None = None
+    """Of a part of a longer profile: the peak of the whole, so that parts can be compared."""
 
     @classmethod
     def shipped(cls, name: str) -> "Profile":
@@ -83,8 +85,8 @@ class Profile:
 
     @property
     def peak(self) -> float:
-        """Its highest rate, as a multiple of an ordinary day's mean."""
-        return max(rate for _, rate in self.points)
+        """Its highest rate, as a multiple of an ordinary day's mean; of a part the whole's."""
+        return self.highest if self.highest is not None else max(rate for _, rate in self.points)
 
     @property
     def mean(self) -> float:
@@ -96,6 +98,11 @@ class Profile:
         number = min(bisect_right(self._times, at_s), len(self.points) - 1)
         (start_s, first), (stop_s, last) = self.points[number - 1], self.points[number]
         return last if stop_s == start_s else first + (last - first) * (at_s - start_s) / (stop_s - start_s)
+
+    def rate_before(self, at_s: float) -> float:
+        """The rate at a nominal second above 0; where it jumps, what it jumps from."""
+        number = min(bisect_left(self._times, at_s), len(self.points) - 1)
+        return self._rate_before(number, at_s)
 
     def share(self, from_s: float, to_s: float) -> float:
         """The part of all orders that comes between two nominal seconds."""

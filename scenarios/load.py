@@ -17,6 +17,7 @@ from ..history.writer import HistoryWriter
 from ..loadtests.generator.job import KINDS, Creed, Cue, Door, Enlistment, Job, Status, acts_of, shape_of
 from ..loadtests.plan import PlaceOrder, Plan, RequestCancellation, RequestReturn
 from ..loadtests.profile import Profile
+from ..loadtests.window import Window
 from ..simulators.estate import Estate
 from ..verdict.objective import Objective
 from ..verdict.render.wording import counted
@@ -31,6 +32,7 @@ from .shop import MOMENTS, Shop
 from .spread import MODULE, TOKEN, LocalWorkers, Spread, creed_of, environment
 from .sut import Nobody, Sut
 
+UNLESS_SAID_S = 60.0
 LOOKS_PER_ORDER = 1.0
 """So many prices are looked at for each order; shoppers' doors have no throttle, but each look costs the estate a call."""
 READY_S = 30.0
@@ -53,12 +55,26 @@ def peak_of(text: str) -> float:
     return float(match[1]) * PER_MIN[match[2]]
 
 
-def loaded(profile: str, peak_per_min: float, duration_s: float, scenario: str | None = None) -> Scenario:
+def loaded(
+    profile: str,
+    peak_per_min: float,
+    duration_s: float | None,
+    scenario: str | None = None,
+    window: str | None = None,
+) -> Scenario:
     """The scenario of a load run: a profile on the plain estate, or on the estate and with the faults of a scenario.
 
-    Raises ProfileError and ScenarioError.
+    A window of it lasts as long as it would really last unless ``duration_s`` says otherwise, anything else a minute.
+    Raises ProfileError, ScenarioError and, for a window that cannot be, UsageError.
     """
-    Profile.named(profile)
+    whole = Profile.named(profile)
+    if window is not None:
+        try:
+            part = Window.of(window).of_profile(whole)
+        except ValueError as error:
+            raise UsageError(f"--window {window!r}: {error}") from None
+        duration_s = duration_s or part.span_s
+    duration_s = duration_s or UNLESS_SAID_S
     base = Scenario.load(scenario) if scenario is not None else Scenario(name="plain")
     named = re.sub(r"[^a-z0-9]+", "-", Path(profile).stem.lower()).strip("-")
     return base.with_overrides(
@@ -67,6 +83,7 @@ def loaded(profile: str, peak_per_min: float, duration_s: float, scenario: str |
             "duration_s": duration_s,
             "workload.profile": profile,
             "workload.peak_per_min": peak_per_min,
+            "workload.window": window,
             "workload.orders": None,
             "workload.volume": 1.0,
             "settle.quiet_s": max(base.settle.quiet_s, 3.0),
@@ -262,7 +279,7 @@ class CrowdedShop(Shop):
             insort(self._due_ns[kind], self._clock() + round(lag_s * 1e9))
 
     def _job(self) -> Job:
-        profile = Profile.named(self._scenario.workload.profile)
+        profile = self._scenario.workload.shape()
         peak_per_s = (self._scenario.workload.peak_per_min or 0.0) / 60
         duration_s = self._scenario.duration_s
         are_near = self._spread is None or self._spread.is_here

@@ -30,9 +30,10 @@ from ..loadtests.plan import (
     RequestCancellation,
     RequestReturn,
 )
-from ..loadtests.profile import Profile
+from ..loadtests.profile import Profile, ProfileError
 from ..loadtests.shoppers import DEFAULT_LOCATIONS, Habits, plan
 from ..loadtests.trace import Trace
+from ..loadtests.window import Window
 from ..simulators.estate import EstateSettings
 from ..simulators.kit.events import LADDER_S, DeliverySettings
 from ..simulators.kit.subscriptions import LOOPBACK
@@ -86,6 +87,8 @@ class Workload(Value):
     peak_per_min: Annotated[Number, Field(gt=0)] | None = None
     """So many orders a minute at the profile's peak: they come by chance (a Poisson process), with baskets drawn from
     the trace, in place of the trace's own sequence."""
+    window: str | None = None
+    """Only this part of the profile's time, e.g. ``13:00+1h``, ``26s+2m`` or ``peak+1h``; its peak is still the whole's."""
     shares: dict[str, Annotated[Number, Field(ge=0)]] | None = None
     """Each channel's part of the orders; equal parts unless said."""
     cancellations: Flag = True
@@ -131,12 +134,30 @@ class Workload(Value):
                     raise Wrong(
                         ("peak_per_min",), f"and {key} exclude each other: both say how many orders come"
                     )
+        self._check_window()
         first, last = self.repriced_between
         if first >= last:
             raise Wrong(("repriced_between",), f"must end after it begins, got [{first:g}, {last:g}]")
         if self.day is not None and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", self.day):
             raise Wrong(("day",), f"must be a day like '2011-12-05', got {self.day!r}")
         return self
+
+    def _check_window(self) -> None:
+        if self.window is None:
+            return
+        if self.peak_per_min is None:
+            raise Wrong(("window",), "needs peak_per_min: without it a whole day of the trace comes")
+        try:
+            self.shape()
+        except ProfileError:
+            return  # said where the plan is made
+        except ValueError as error:
+            raise Wrong(("window",), str(error)) from None
+
+    def shape(self) -> Profile:
+        """How the rate moves: the profile, or the part of it that is wanted. ProfileError; ValueError for a part that cannot be."""
+        profile = Profile.named(self.profile)
+        return profile if self.window is None else Window.of(self.window).of_profile(profile)
 
 
 class Settle(Value):
@@ -409,7 +430,7 @@ class Scenario(Value):
         try:
             whole = plan(
                 trace,
-                Profile.named(workload.profile),
+                workload.shape(),
                 duration_s=self.duration_s,
                 seed=seed,
                 volume=volume,

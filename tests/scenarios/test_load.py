@@ -45,3 +45,20 @@ def test_what_does_not_exist_is_named() -> None:
         loaded("sok", 600, 20)
     with pytest.raises(ScenarioError, match=r"^unknown scenario 'erp-out'"):
         loaded("soak", 600, 20, "erp-out")
+
+
+def test_a_window_of_a_profile_is_played_in_real_time_unless_another_is_wanted() -> None:
+    hour = loaded("black-friday", 60, None, window="peak+1h")
+    assert (hour.duration_s, hour.workload.window) == (3_600, "peak+1h")
+    assert hour.workload.shape().mean == pytest.approx(17.5, abs=0.1)
+    assert loaded("black-friday", 60, 30, window="peak+1h").duration_s == 30
+    assert loaded("black-friday", 60, None).duration_s == 60
+
+
+def test_a_window_that_cannot_be_is_named() -> None:
+    with pytest.raises(UsageError, match=r"^--window '1h': must be START\+LENGTH like 13:00\+1h"):
+        loaded("soak", 600, None, window="1h")
+    with pytest.raises(ScenarioError, match=r"workload.window: needs peak_per_min"):
+        Scenario.load("quiet-day").with_overrides({"workload.window": "peak+1h"})
+    with pytest.raises(ScenarioError, match=r"workload.window: must be START\+LENGTH"):
+        Scenario.load("quiet-day").with_overrides({"workload": {"window": "now", "peak_per_min": 60}})
