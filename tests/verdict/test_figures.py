@@ -71,9 +71,9 @@ def test_what_a_figure_is_split_by_stands_beneath_it_the_greatest_first() -> Non
     }
     (row,) = rows_of(KpiValue("parked_exceptions", 7.0, "orders", 7, "lower", "", "", parts=split))
     assert row.parts == (
-        ("reason unknown_item", "5 orders"),
-        ("reason timeout", "2 orders"),
-        ("system erp", "?"),
+        ("reason", "unknown_item", "5 orders"),
+        ("reason", "timeout", "2 orders"),
+        ("system", "erp", "?"),
     )
 
 

@@ -4,7 +4,9 @@
 -- source:     effects return_received, refund_confirmed
 -- better:     lower
 -- measure:    percentiles 50:1 95:20 99:100
-SELECT c.channel, (c.at_ns - r.at_ns) / 1e9 AS value
-FROM  (SELECT ref, min(at_ns) AS at_ns FROM effects WHERE kind = 'return_received' GROUP BY ref) AS r
-JOIN  (SELECT ref, min(at_ns) AS at_ns, any_value(system) AS channel FROM effects WHERE kind = 'refund_confirmed' GROUP BY ref) AS c
-       ON c.ref = r.ref
+SELECT any_value(system) FILTER (WHERE kind = 'refund_confirmed') AS channel,
+       (min(at_ns) FILTER (WHERE kind = 'refund_confirmed') - min(at_ns) FILTER (WHERE kind = 'return_received')) / 1e9 AS value
+FROM   effects
+WHERE  kind IN ('return_received', 'refund_confirmed')
+GROUP  BY ref
+HAVING value IS NOT NULL

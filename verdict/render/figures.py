@@ -20,8 +20,8 @@ class FigureRow:
     by_channel: tuple[str, ...]
     """In the order of the channels; empty where a channel has none."""
     definition: str
-    parts: tuple[tuple[str, str], ...] = ()
-    """Names and values of what it is split by besides channels, the greatest first."""
+    parts: tuple[tuple[str, str, str], ...] = ()
+    """What it is split by besides channels: by what, name and value; of each split the greatest first."""
 
 
 def channels_of(verdict: Verdict) -> list[str]:
@@ -59,14 +59,12 @@ def _row(name: str, kpis: Sequence[KpiValue], channels: Iterable[str]) -> Figure
     )
 
 
-def _parts(kpi: KpiValue) -> tuple[tuple[str, str], ...]:
-    found = [
-        (value, f"{dimension} {name}")
+def _parts(kpi: KpiValue) -> tuple[tuple[str, str, str], ...]:
+    return tuple(
+        (dimension, name, side_by_side([value], kpi.unit) or NOT_SAID)
         for dimension, split in kpi.parts.items()
-        for name, (value, _) in split.items()
-    ]
-    found.sort(key=lambda part: (part[0] is None, -(part[0] or 0.0), part[1]))
-    return tuple((name, side_by_side([value], kpi.unit) or NOT_SAID) for value, name in found)
+        for name, (value, _) in sorted(split.items(), key=lambda part: (-(part[1][0] or 0.0), part[0]))
+    )
 
 
 def side_by_side(values: Sequence[float | None], unit: str) -> str:

@@ -1,7 +1,7 @@
 """The verdict on a terminal: the table of invariants, the key figures, the worst findings explained, the banner."""
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 
 from rich.console import Console
@@ -20,8 +20,8 @@ REASONS_SHOWN = 12
 WIDE = 110
 """Columns from which on there is room for the figures of each channel."""
 
-PARTS_SHOWN = 5
-"""Of the reasons, injections, … that a figure is split by, the greatest ones."""
+PARTS_SHOWN = 3
+"""Of the reasons, of the injections, … that a figure is split by, the greatest ones."""
 
 Found = tuple[InvariantResult, Finding]
 
@@ -130,8 +130,9 @@ def _figures(verdict: Verdict, *, by_channel: bool) -> Table:
         table.add_column(Text(printable(channel)), no_wrap=True)
     for row in figure_rows(verdict):
         table.add_row(row.name, row.overall, *row.by_channel[: len(channels)])
-        for part, value in row.parts[:PARTS_SHOWN]:
-            table.add_row(Text(f"  {printable(part)}", style="dim"), Text(value, style="dim"))
+        for dimension, parts in groupby(row.parts, key=lambda part: part[0]):
+            for _, name, value in islice(parts, PARTS_SHOWN):
+                table.add_row(Text(f"  {dimension} {printable(name)}", style="dim"), Text(value, style="dim"))
         if NOT_SAID in row.overall:
             table.caption = Text(f"{NOT_SAID} too few samples to say it", justify="left")
     for objective in verdict.objectives:
