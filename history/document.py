@@ -30,7 +30,7 @@ with History.of_run(Path("runs/<id>")) as history:
     print(history.rows("SELECT kind, count(*) AS times FROM effects GROUP BY kind ORDER BY times DESC"))
 ```
 
-Your own invariants are `.sql` files over these tables: one row a subject with `subject, holds, finding, evidence`.
+[Your own invariants](own-invariants.md) are `.sql` files or Python functions over these tables.
 A *call* is what the middleware was told; an *effect* is what really happened. A field that a record leaves out has
 its default: null, or false. Amounts appear twice: exact as written (`amount_text`) and as a number to reckon with.
 
