@@ -204,6 +204,8 @@ class LoadSecond(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     returns_due: int = 0
     loop_lag_s: float = 0.0
     """The latest that a turn of the estate's loop came."""
+    machine_cpu: float = 0.0
+    """Of all processors together, whoever used them: 1 is all of them."""
     estate_cpu: float = 0.0
     generator_cpu: float = 0.0
     sut_cpu: float | None = None

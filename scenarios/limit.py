@@ -33,7 +33,10 @@ def searched(
         per_min = search.next_per_min(held.per_min if held else None, bound.per_min if bound else None)
         if per_min is None:
             return so_far
-        step = tried(per_min)
+        try:
+            step = tried(per_min)
+        except KeyboardInterrupt:  # while a run is judged; one under way ends by itself
+            step = None
         if step is not None:
             steps.append(step)
         if step is None or step.outcome == "unknown":

@@ -39,6 +39,8 @@ class Look:
     """None where the SUT is not there, or was not started by us."""
     sut_bytes: int | None = None
     """Resident memory of the SUT's processes."""
+    machine: float = 0.0
+    """Of all its processors together, whoever used them; 1 is all of them."""
     queues: Queues = field(default_factory=Queues)
 
 
@@ -63,6 +65,7 @@ class Saturation:
                 "deliveries_waiting_max": max((look.queues.deliveries for look in looks), default=None),
                 "connections_waiting_max": max(connections, default=None),
             },
+            "machine": {"cpu_p95": at_share([look.machine for look in looks], 0.95)},
             "generator": {"cpu_p95": at_share([look.generator for look in looks], 0.95)},
             "sut": {
                 "cpu_p95": at_share([look.sut for look in looks if look.sut is not None], 0.95),
@@ -79,6 +82,7 @@ class Saturation:
     ) -> None:
         """Look every fifth of a second until cancelled."""
         loop = asyncio.get_running_loop()
+        psutil.cpu_percent()  # from here on
         before_s, before = loop.time(), (time.process_time(), generator_cpu_s(), *used_by(sut_pid()))
         while True:
             await asyncio.sleep(LOOK_S)
@@ -91,6 +95,7 @@ class Saturation:
                 generator=(now[1] - before[1]) / passed_s,
                 sut=max(0.0, now[2] - before[2]) / passed_s if now[3] else None,
                 sut_bytes=now[3] or None,
+                machine=psutil.cpu_percent() / 100,
                 queues=queues(),
             )
             self.looks.append(look)
@@ -132,6 +137,7 @@ class Seconds:
             cancellations_due=due.get("cancellation_request", 0),
             returns_due=due.get("return_request", 0),
             loop_lag_s=round(max(look.lag_s for look in looks), 4),
+            machine_cpu=_mean([look.machine for look in looks]),
             estate_cpu=_mean([look.estate for look in looks]),
             generator_cpu=_mean([look.generator for look in looks]),
             sut_cpu=_mean(suts) if suts else None,

@@ -75,13 +75,15 @@ def _at_limit(history: History) -> Iterator[str]:
     run = history.run
     if not isinstance(run.get("load"), Mapping):
         return
-    early = bool(run.get("ended_early"))
+    early = bool(run.get("ended_early")) or any(
+        _sut_alive(run)
+    )  # then what was not sent was no longer wanted
     late_s = _acts_late_s(history)
     if (late_s is not None and late_s > LATE_UNDER_LOAD_S) or (run.get("unsent") and not early):
         yield "generator"
     if (_of(run["load"], "estate", "loop_lag_p99_s") or 0.0) > LAG_UNDER_LOAD_S:
         yield "estate"
-    if any(_sut_alive(run)) or (run.get("settled") is not True and not early):
+    if any(_sut_alive(run)) or (not early and run.get("settled") is not True):
         yield "sut"
 
 
@@ -189,8 +191,11 @@ def _of(load: Mapping[str, Any], who: str, what: str) -> float | None:
 
 
 def _percent(load: Mapping[str, Any], who: str) -> str:
-    cpu = _of(load, who, "cpu_p95")
-    return "" if cpu is None else f", with {cpu:.0%} of a processor in use"
+    cpu, machine = _of(load, who, "cpu_p95"), _of(load, "machine", "cpu_p95")
+    if cpu is None:
+        return ""
+    shared = "" if machine is None else f" and {machine:.0%} of this machine's"
+    return f", with {cpu:.0%} of a processor in use{shared}"
 
 
 def _flows_exercised(history: History) -> Iterator[str]:

@@ -70,3 +70,15 @@ def test_a_middleware_that_breaks_below_the_estates_limit_has_a_limit_of_its_own
 def test_what_was_tried_before_an_interruption_is_kept() -> None:
     found = Estate(holds_to=700, silent_at=480).limit()
     assert ([one.per_min for one in found.steps], found.complete) == ([120, 240], False)
+
+
+def test_nor_is_it_lost_where_the_interruption_comes_while_a_run_is_judged() -> None:
+    estate = Estate(holds_to=700)
+
+    def interrupted(per_min: float) -> Step | None:
+        if per_min == 480:
+            raise KeyboardInterrupt
+        return estate(per_min)
+
+    found = searched(Search(), interrupted, profile="find-the-limit", seed=1)
+    assert ([one.per_min for one in found.steps], found.complete) == ([120, 240], False)

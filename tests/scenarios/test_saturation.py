@@ -21,7 +21,7 @@ def test_so_large_a_part_of_the_samples_does_not_pass_the_figure(
 def test_the_worst_of_each_is_said_and_nothing_of_what_was_never_seen() -> None:
     looks = [
         Look(lag_s=0.0, estate=0.1, sut_bytes=50_000_000, queues=Queues(7, 3)),
-        Look(lag_s=0.2, estate=0.9, sut_bytes=80_000_000, queues=Queues(40, 12, 2)),
+        Look(lag_s=0.2, estate=0.9, machine=0.8, sut_bytes=80_000_000, queues=Queues(40, 12, 2)),
     ]
     assert Saturation(looks).facts() == {
         "estate": {
@@ -33,6 +33,7 @@ def test_the_worst_of_each_is_said_and_nothing_of_what_was_never_seen() -> None:
             "deliveries_waiting_max": 12,
             "connections_waiting_max": 2,
         },
+        "machine": {"cpu_p95": 0.8},
         "generator": {"cpu_p95": 0.0},
         "sut": {"cpu_p95": None, "rss_max_mb": 80.0},
     }
@@ -56,7 +57,7 @@ class Rows:
 
 def test_a_second_has_the_mean_of_what_was_used_the_worst_lag_and_the_last_queue() -> None:
     rows = Rows()
-    rows.look(10.4, Look(lag_s=0.3, estate=0.2, sut=0.5, queues=Queues(9, 5, 1)))
+    rows.look(10.4, Look(lag_s=0.3, estate=0.2, machine=0.9, sut=0.5, queues=Queues(9, 5, 1)))
     assert rows.written == [], "it is not over yet"
     rows.look(11.0, Look(lag_s=0.0, estate=0.4, sut=0.7, sut_bytes=60_000_000, queues=Queues(4, 2, 0)))
     assert rows.written == [
@@ -65,6 +66,7 @@ def test_a_second_has_the_mean_of_what_was_used_the_worst_lag_and_the_last_queue
             orders_due=2,
             returns_due=1,
             loop_lag_s=0.3,
+            machine_cpu=0.45,
             estate_cpu=0.3,
             sut_cpu=0.6,
             sut_rss_mb=60.0,

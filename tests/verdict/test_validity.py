@@ -245,6 +245,12 @@ def test_under_load_an_estate_whose_loop_is_late_is_the_limit() -> None:
     )
 
 
+def test_where_others_used_the_machine_it_is_said() -> None:
+    load = {"estate": {"loop_lag_p99_s": 0.4, "cpu_p95": 0.26}, "machine": {"cpu_p95": 0.99}}
+    (reason,) = reasons(SOUND | {"load": load}, [*BOOKED, answered(0.0)])
+    assert "with 26% of a processor in use and 99% of this machine's;" in reason
+
+
 def test_figures_of_load_that_are_missing_or_damaged_are_no_limit() -> None:
     for load in (None, {}, {"estate": {"loop_lag_p99_s": None}}, {"estate": 3}):
         assert reasons(SOUND | {"load": load}, [*BOOKED, answered(0.0)]) == ()
@@ -270,7 +276,9 @@ def test_under_load_it_is_said_who_could_do_no_more() -> None:
     lagging = LOAD | {"estate": {"loop_lag_p99_s": 0.4, "cpu_p95": 1.0}}
     assert at_limit(SOUND | {"load": lagging}, BOOKED) == ("estate",)
     assert at_limit(load | {"settled": False}, BOOKED) == ("sut",)
-    assert at_limit(load | {"sut": {"exit": 1}}, BOOKED) == ("sut",)
+    assert at_limit(load | {"sut": {"exit": 1}, "unsent": 3}, BOOKED) == ("sut",), (
+        "nobody was left to send to"
+    )
     early = {"settled": False, "unsent": 3, "ended_early": "interrupted by the user"}
     assert at_limit(load | early, BOOKED) == ()
     assert at_limit(SOUND | {"settled": False}, [*BOOKED, late(0.3)]) == (), "nobody was loaded"
