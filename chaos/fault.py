@@ -194,6 +194,14 @@ class WatchfulFault(CallFault, Protocol):
 Document = dict[str, Any]
 
 
+@runtime_checkable
+class DescribedFault(CallFault, Protocol):
+    """Is another version of the API, of which the system's own document tells, too."""
+
+    def described(self, document: Document, operation: str | None) -> Document:
+        """The OpenAPI document, changed as the answers of this operation are, or of all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leaving:
     """Where a JSON document is going."""

@@ -30,6 +30,8 @@ from .fault import (
     ConnectionFault,
     Decision,
     DeliveryFault,
+    DescribedFault,
+    Document,
     DocumentFault,
     FaultContext,
     Forward,
@@ -253,6 +255,13 @@ class Gate:
             except Exception as error:  # noqa: BLE001 - whatever a fault does wrong, the caller is let in
                 self._blame(entry.trigger, error, "a connection")
             return
+
+    def described(self, document: Document) -> Document:
+        """The system's OpenAPI document as the faults that are armed here make it."""
+        for active in self._calls:
+            if isinstance(active.fault, DescribedFault):
+                document = active.fault.described(document, active.trigger.injection.where.operation)
+        return document
 
     def pass_at_once(self, call: Call, answer: Callable[[Call], Reply]) -> Reply:
         """The whole way of a call through an idle gate; ``answer`` is the face's."""

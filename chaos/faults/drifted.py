@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, get_args
 
 from ..checks import one_of
+from ..described import drifted
 from ..errors import ChaosError
-from ..fault import Call, FaultContext, Forward, Reply
+from ..fault import Call, Document, FaultContext, Forward, Reply
 from ..fields import ALONE, GONE, changed, changed_at_top, check_path
 from ..problem import refusal
 from .changed_type import ChangedType
@@ -51,7 +52,7 @@ class Drifted:
 
     ``peakproof run --drift PLACE:CHANGE:FIELD=TO`` lets you feel a vendor's next version before it ships, and
     ``peakproof contracts verify --drift`` says which contract it breaks. ``add`` and ``add-header`` break nobody who reads what
-    it needs.
+    it needs. The document at /openapi.json drifts with it.
     """
 
     seam: ClassVar[Literal["call"]] = "call"
@@ -85,6 +86,10 @@ class Drifted:
             )
         reply = await forward(call)
         return self._changed(reply) if self.change in REPLY_ONLY and reply.status < 400 else reply
+
+    def described(self, document: Document, operation: str | None) -> Document:
+        """What the system's OpenAPI document says of the change."""
+        return drifted(document, operation, self.change, self.field, self.to)
 
     def _refused(self, body: bytes) -> str | None:
         """Why a request does not pass any more."""

@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from ...chaos.fault import Call, Forward, Line, Reply, Throttle
+from ...chaos.fault import Call, Document, Forward, Line, Reply, Throttle
 from ...chaos.throttles.token_bucket import TokenBucket
 from ...history.clock import Clock
 from ...history.writer import HistoryWriter
@@ -103,6 +103,9 @@ class _NoGate:
 
     def pass_at_once(self, call: Call, answer: Callable[[Call], Reply]) -> Reply:
         return answer(call)
+
+    def described(self, document: Document) -> Document:
+        return document
 
     async def __call__(self, call: Call, forward: Forward) -> Reply:
         return await forward(call)

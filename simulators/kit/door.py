@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from ...chaos.fault import Call, Forward, Line, Reply
+from ...chaos.fault import Call, Document, Forward, Line, Reply
 from ...history import records
 from .connection import (
     PROTOCOL,
@@ -43,6 +43,8 @@ class GateLike(Protocol):
     async def meet(self, connection: Line) -> None: ...
 
     def pass_at_once(self, call: Call, answer: Callable[[Call], Reply]) -> Reply: ...
+
+    def described(self, document: Document) -> Document: ...
 
     async def __call__(self, call: Call, forward: Forward) -> Reply: ...
 
@@ -275,7 +277,9 @@ class Door:
         )
 
     def _openapi(self) -> Reply:
-        return Reply(200, msgspec.json.encode(self.face.openapi()), [("content-type", JSON)])
+        return Reply(
+            200, msgspec.json.encode(self.gate.described(self.face.openapi())), [("content-type", JSON)]
+        )
 
 
 def _outcome(reply: Reply, answered: bool) -> str:

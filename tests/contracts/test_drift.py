@@ -1,17 +1,22 @@
 """Changes planted in the simulators: what breaks the middleware is caught by its contracts, what does not is let pass."""
 
+import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from peakproof.chaos.fault import DescribedFault
+from peakproof.chaos.registry import FAULTS
 from peakproof.cli import app
+from peakproof.contracts.compare import breaks_between
 from peakproof.contracts.drift import Drift, drifting, drifts_of
 from peakproof.contracts.errors import ContractsError
 from peakproof.contracts.openapi import Api
 from peakproof.contracts.provider import verify
 from peakproof.contracts.result import Outcome
 from peakproof.contracts.sources import pacts_at
+from peakproof.contracts.stage import Stage
 from peakproof.scenarios.scenario import Scenario
 from peakproof.simulators.documents import openapi
 
@@ -98,6 +103,34 @@ def test_what_nobody_reads_or_sends_breaks_nobody() -> None:
     assert len(COMPATIBLE) >= 10
     found = verify(pacts_at(PACTS), drifts=drifts_of(COMPATIBLE))
     assert {one.interaction.title: one.mismatches for one in found.failed} == {}
+
+
+UNSAID = ("value:status", "content-type", "retype:total")
+"""What our documents do not say: which statuses there are, that an answer names its media type, that amounts are text."""
+
+
+@pytest.mark.parametrize("drift", [one for one in BREAKS if not any(word in one for word in UNSAID)])
+async def test_a_break_shows_in_the_document_that_the_simulator_serves(tmp_path: Path, drift: str) -> None:
+    one = Drift.of_text(drift)
+    before = openapi(one.system)
+    async with Stage(tmp_path, [one]) as stage:
+        system = stage.system_for(one.system)
+        reply = system.door.answer_at_once("GET", "/openapi.json", b"", [], b"")
+        found = list(breaks_between(Api(before, "old"), Api(json.loads(reply.body), "new")))
+    told = [f"({method.upper()} {path})" for path, methods in before["paths"].items()
+            for method, operation in methods.items() if operation["operationId"] == one.operation]  # fmt: skip
+    assert {each.operation for each in found} == {f"{one.operation} {told[0]}"}
+
+
+@pytest.mark.parametrize("drift", [one for one in COMPATIBLE if ":add" in one])
+def test_what_is_new_breaks_nobody_in_the_document_either(drift: str) -> None:
+    one = Drift.of_text(drift)
+    fault = FAULTS.build("drifted", one.settings)
+    assert isinstance(fault, DescribedFault)
+    before = openapi(one.system)
+    after = fault.described(before, one.operation)
+    assert after != before
+    assert list(breaks_between(Api(before, "old"), Api(after, "new"))) == []
 
 
 @pytest.mark.parametrize(
