@@ -195,14 +195,19 @@ class Crew:
         """Who is missing? To be asked now and then."""
         now_ns = self._clock()
         if not self.is_ready and now_ns - self._began_ns > self._wait_s * 1e9:
-            here = len(self._muster.members)
-            self.give_up(
-                f"{'no worker' if not here else f'only {here} of {self._wanted} workers'} came within "
-                f"{self._wait_s:g} s; start them with the same profile, seed and token, and see that they reach us"
-            )
+            self.give_up(f"{self._missing()} within {self._wait_s:g} s")
         for seat in self._seats.values():
             if not seat.has_left and now_ns - seat.heard_ns > SILENT_S * 1e9:
                 self._lose(seat, f"nothing was heard of it for {SILENT_S:g} s")
+
+    def _missing(self) -> str:
+        """What has not come about."""
+        here = len(self._muster.members)
+        if here == self._wanted:
+            slow = next(seat.member.name for seat in self._seats.values() if not seat.is_ready)
+            return f"{slow} did not read its part of the plan"
+        who = f"only {here} of {self._wanted} workers" if here else "no worker"
+        return f"{who} came (with this profile, seed and token, and able to reach us)"
 
     def give_up(self, why: str) -> None:
         """There can be no run."""

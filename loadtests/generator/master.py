@@ -131,7 +131,7 @@ class Master:
     def _greet(self, client_id: str) -> None:
         """Locust gives work to whoever knocks; once the run is under way, nobody new gets any."""
         if self._crew.is_closed:
-            gevent.spawn(self._show_out, client_id)
+            gevent.spawn_later(LOOK_S, self._show_out, client_id)
 
     def _show_out(self, node: str) -> None:
         if not self._crew.knows(node) and node in self._runner.clients:

@@ -14,7 +14,7 @@ from peakproof.loadtests.generator.job import Distribution, Job, Status
 from peakproof.scenarios.load import loaded
 from peakproof.scenarios.spread import TOKEN, creed_of
 
-from .command import ended, peakproof, started, when
+from .command import PATIENCE_S, ended, peakproof, started, when
 
 SECRET = "of-no-use-to-anybody-after-this-test"
 OPTIONS = ("load", "soak", "--peak", "10/s", "--duration", "6s", "--workers", "2", "--json")
@@ -81,9 +81,7 @@ def test_a_worker_killed_in_mid_run_leaves_a_whole_run_that_proves_nothing(tmp_p
     assert len(placed) > len(order_refs()) // 2 - 2
 
 
-async def test_a_worker_with_another_seed_is_refused_on_both_sides_and_a_master_does_not_wait_for_ever(
-    tmp_path: Path,
-) -> None:
+async def test_a_worker_with_another_seed_is_refused_on_both_sides(tmp_path: Path) -> None:
     job = Job(
         folder=str(tmp_path),
         seed=1,
@@ -93,7 +91,7 @@ async def test_a_worker_with_another_seed_is_refused_on_both_sides_and_a_master_
         shape=[(0, 1), (5, 1)],
         skus=[],
         distribution=Distribution(
-            creed=creed_of("soak", 1), host="127.0.0.1", port=0, workers=1, token=SECRET, wait_s=15
+            creed=creed_of("soak", 1), host="127.0.0.1", port=0, workers=1, token=SECRET, wait_s=PATIENCE_S
         ),
     )
     master = await asyncio.create_subprocess_exec(
@@ -109,9 +107,14 @@ async def test_a_worker_with_another_seed_is_refused_on_both_sides_and_a_master_
     master.stdin.write(msgspec.json.encode(job) + b"\n")
     first = msgspec.json.decode(await master.stdout.readline(), type=Status)
     arguments = ("load", "soak", "--seed", "2", "--worker", f"127.0.0.1:{first.port}")
-    process = started(tmp_path, *arguments, env={TOKEN: SECRET})
+    worker = asyncio.create_task(
+        asyncio.to_thread(
+            lambda: ended(started(tmp_path, *arguments, env={TOKEN: SECRET}), tmp_path, *arguments)
+        )
+    )
+    worker.add_done_callback(lambda _: master.stdin.close() if master.stdin else None)
     statuses = [msgspec.json.decode(line, type=Status) async for line in master.stdout]
-    refused = await asyncio.to_thread(ended, process, tmp_path, *arguments)
+    refused = await worker
     why = "it was started with --seed 2 and this run has 1; give both the same"
     assert refused.code == 2, refused
     (line,) = refused.stderr.splitlines()
@@ -119,5 +122,4 @@ async def test_a_worker_with_another_seed_is_refused_on_both_sides_and_a_master_
     (news,) = [line for status in statuses for line in status.news]
     assert news.endswith(f"was refused: {why}")
     assert SECRET not in refused.stderr + refused.stdout + str(statuses)
-    assert str(statuses[-1].error).startswith("no worker came within 15 s"), statuses[-1]
-    assert await master.wait() == 1
+    assert await master.wait() == 0
