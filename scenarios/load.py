@@ -156,10 +156,13 @@ class CrowdedShop(Shop):
         """Processor seconds that the generator has used."""
         return self._status.cpu_s
 
-    @property
-    def lost(self) -> tuple[str, ...]:
-        """Workers that were lost in mid-run, a line each."""
-        return self._status.lost
+    def facts_of_workers(self) -> dict[str, object]:
+        """As run.json says them; their number is null where one generator does it all."""
+        return {
+            "workers": self._spread.workers if self._spread is not None else None,
+            "workers_lost": list(self._status.lost),
+            "worker_clocks": msgspec.to_builtins(self._status.clocks),
+        }
 
     async def prepare(self) -> None:
         """Start the generator and wait until it has read what it has to do, with all its workers if it has any.
@@ -380,10 +383,7 @@ class LoadRunner(Runner):
             await super()._work(estate, sut, shop, schedule, settling)
         finally:
             looking.cancel()
-            workers = self._spread.workers if self._spread is not None else None
-            self._record.add(
-                load=self._saturation.facts() | {"workers": workers, "workers_lost": list(shop.lost)}
-            )
+            self._record.add(load=self._saturation.facts() | shop.facts_of_workers())
             if self._aborted_on is not None:
                 self._record.add(aborted_on=str(self._aborted_on))
                 settling.at_most(SETTLE_AFTER_ABORT_S)

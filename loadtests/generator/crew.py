@@ -7,7 +7,7 @@ import msgspec
 
 from ...history.clock import Clock
 from ...history.records import WorkloadItem
-from .job import Act, Cue, Job, Status
+from .job import Act, Cue, Job, Status, WorkerClock
 from .muster import Member, Muster, Refused
 from .sharding import digest, shards
 from .wire import (
@@ -75,6 +75,7 @@ class Crew:
         self._seat_of_act: dict[int, Seat] = {}
         self._news: list[str] = []
         self._lost: list[str] = []
+        self._clocks: list[WorkerClock] = []
         self._stopping = False
         self.ended: str | None = None
 
@@ -164,10 +165,12 @@ class Crew:
             )
             return
         seat.is_ready = True
-        if said.ahead_ns:
+        clock = WorkerClock(seat.member.name, -said.ahead_ns, said.uncertainty_ns)
+        self._clocks.append(clock)
+        if clock.off_ns:
             self._news.append(
-                f"the clock of {seat.member.name} is {-said.ahead_ns / 1e6:+.3f} ms from ours "
-                f"(± {said.uncertainty_ns / 1e6:.3f} ms): its times are put right"
+                f"the clock of {clock.worker} is {clock.off_ns / 1e6:+.3f} ms from ours "
+                f"(± {clock.uncertainty_ns / 1e6:.3f} ms): its times are put right"
             )
 
     # What is to be done
@@ -229,6 +232,7 @@ class Crew:
             error=next((f"{s.member.name}: {s.status.error}" for s in seats if s.status.error), self.ended),
             is_ready=self.is_ready and self.ended is None,
             workers=len(self._muster.members),
+            clocks=tuple(self._clocks),
             lost=tuple(self._lost),
             news=news,
         )

@@ -103,6 +103,14 @@ class Cue(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="says", tag
     """``now``: of the act; ``gone``: of the process."""
 
 
+class WorkerClock(msgspec.Struct, frozen=True):
+    """How far a worker's clock was from the master's when it came, and how wrong that can be."""
+
+    worker: str
+    off_ns: int
+    uncertainty_ns: int
+
+
 class Status(msgspec.Struct, frozen=True):
     """What a generator says of itself a few times a second, for the first time when it is ready."""
 
@@ -122,6 +130,7 @@ class Status(msgspec.Struct, frozen=True):
     """Where a master listens."""
     workers: int | None = None
     """So many a master has; null for a generator without."""
+    clocks: tuple[WorkerClock, ...] = ()
     lost: tuple[str, ...] = ()
     """Workers that a master has lost in mid-run, each with a word on when and how."""
     news: tuple[str, ...] = ()

@@ -308,6 +308,25 @@ def test_a_worker_learns_the_masters_time(master: Master) -> None:
     assert master.sent["a"][-1] == Time(START_NS)
 
 
+def test_a_clock_that_is_off_is_said_once_and_stays_on_record(master: Master) -> None:
+    master.comes("a")
+    master.comes("b")
+    master.crew.status()
+    shard = master.sent["a"][-1]
+    assert isinstance(shard, Shard)
+    master.crew.hear("a", Ready(digest(shard.job.acts), -2_500_000, 400_000))
+    master.is_ready("b")
+    found = master.crew.status()
+    assert found.news == (
+        "the clock of worker 1 (shop-2, process 40) is +2.500 ms from ours (± 0.400 ms): its times are put right",
+    )
+    assert [(clock.off_ns, clock.uncertainty_ns) for clock in found.clocks] == [
+        (2_500_000, 400_000),
+        (0, 100),
+    ]
+    assert master.crew.status().news == ()
+
+
 def test_what_is_said_is_heard_as_it_was_said() -> None:
     for said in (Hello(OURS, "h", 1, "n"), Proof("p"), AskTime(), Ready("d", 0, 1), Farewell(Status(sent=2))):
         assert from_worker(packed(said)) == said
