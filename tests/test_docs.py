@@ -115,6 +115,12 @@ def test_the_page_of_profiles_is_current() -> None:
     )
 
 
+def test_the_page_of_growing_is_what_was_measured() -> None:
+    printed = printer("print_scaling").document()
+    stored = (DOCS / "scaling.md").read_text("utf-8")
+    assert stored == printed, "docs/scaling.md is stale: run python docs/print_scaling.py > docs/scaling.md"
+
+
 def test_the_page_of_invariants_is_current() -> None:
     printed = printer("print_invariants").document()
     stored = (DOCS / "invariants.md").read_text("utf-8")

@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument(
         "--per-s",
         type=float,
-        help="orders a second to keep up with (default 50), or to know the cost of (10)",
+        help="orders a second to keep up with (default 50), or to know the cost of (40)",
     )
     parser.add_argument("--seconds", type=float, default=20.0, help="so long (default 20)")
     parser.add_argument("--middleware", default="reference", help="which is to keep up (default reference)")
@@ -53,7 +53,7 @@ def main() -> None:
         parser.error(f"argument --peers: {asked.peers} is no folder")
 
     measured: dict[
-        str, CallCosts | Comparison | list[StateCost] | JudgingCost | KeepingUp | order_cost.OrderCost
+        str, CallCosts | Comparison | list[StateCost] | JudgingCost | KeepingUp | list[order_cost.OrderCost]
     ] = {}
     tables = []
     if asked.only in (None, "calls"):
@@ -95,11 +95,14 @@ def main() -> None:
         measured["keeping-up"] = kept
         tables.append(_keeping_up_table(kept))
     if asked.only in (None, "cost"):
-        per_s = asked.per_s or 10.0
-        _say(f"cost: {per_s:g} orders of 3 lines a second for {asked.seconds:g} s, metered")
-        cost = order_cost.measure_order_cost(per_s, asked.seconds, asked.middleware)
-        measured["cost"] = cost
-        tables.append(order_cost.table(cost))
+        per_s = asked.per_s or 40.0
+        rates = (order_cost.LOW * per_s, per_s)
+        _say(
+            f"cost: {rates[0]:g} and {per_s:g} orders of 3 lines a second for {asked.seconds:g} s each, metered"
+        )
+        costs = [order_cost.measure_order_cost(rate, asked.seconds, asked.middleware) for rate in rates]
+        measured["cost"] = costs
+        tables += [*map(order_cost.table, costs), order_cost.told(order_cost.capacity_of(*costs))]
     if asked.json:
         print(json.dumps(measured, default=asdict, indent=2))
     else:

@@ -14,6 +14,8 @@ from tempfile import TemporaryDirectory
 from .keeping_up import LINES, STEADY, write_orders
 from .metered import EVENTS, REST
 
+LOW = 0.25
+"""The lower of the two rates, as a part of the higher: what there is to do without orders shows in the difference."""
 SYSTEMS = ("web", "bazaar", "oms", "erp", "wms", "payments")
 
 
@@ -33,6 +35,7 @@ class OrderCost:
     """What an order costs in a run at one rate."""
 
     wanted_per_s: float
+    seconds: float
     orders: int
     lines: int
     verdict: str
@@ -42,13 +45,73 @@ class OrderCost:
     generator_busy: float | None
     middleware_busy: float | None
     """Shares of one processor, as 19 of 20 looks in a run had them."""
+    history_bytes: int
+    """All that the run recorded, with what it began with."""
     load_before: float
     processors: int
+
+    @property
+    def per_s(self) -> float:
+        """Orders that were really placed a second."""
+        return self.orders / self.seconds
 
     @property
     def cpu_ms(self) -> float:
         """Of all of the estate, per order."""
         return sum(part.cpu_ms for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What runs at two rates say of any rate, by a straight line through both."""
+
+    standing_ms: float
+    """Processor milliseconds of the estate a second, however few orders come."""
+    parts: dict[str, float]
+    """Processor milliseconds of each further order, by system."""
+    calls: dict[str, float]
+    """Calls per order at the higher rate; of events their deliveries."""
+    generator_ms: float | None
+    middleware_ms: float | None
+    """Of the middleware that was measured."""
+    history_bytes: float
+    """Of each further order."""
+
+    @property
+    def order_ms(self) -> float:
+        return sum(self.parts.values())
+
+    def estate_share(self, per_s: float) -> float:
+        """How much of one processor the estate needs."""
+        return (self.standing_ms + per_s * self.order_ms) / 1e3
+
+    def most_per_s(self, share: float) -> float:
+        """Orders a second at which so much of one processor is used."""
+        return max(0.0, (share * 1e3 - self.standing_ms) / self.order_ms)
+
+
+def capacity_of(low: OrderCost, high: OrderCost) -> Capacity:
+    """The model. RuntimeError where both runs had the same rate."""
+    apart = high.per_s - low.per_s
+    if apart <= 0:
+        raise RuntimeError(
+            f"{low.per_s:.1f} and {high.per_s:.1f} orders a second are too near each other to tell anything"
+        )
+    before = {part.name: part.cpu_ms * low.per_s for part in low.parts}
+    parts = {part.name: (part.cpu_ms * high.per_s - before[part.name]) / apart for part in high.parts}
+    standing = sum(before.values()) - low.per_s * sum(parts.values())
+    generator, middleware = (
+        share / high.per_s * 1e3 if share is not None else None
+        for share in (high.generator_busy, high.middleware_busy)
+    )
+    return Capacity(
+        standing_ms=standing,
+        parts=parts,
+        calls={part.name: part.calls for part in high.parts if part.name != REST},
+        generator_ms=generator,
+        middleware_ms=middleware,
+        history_bytes=(high.history_bytes - low.history_bytes) / (high.orders - low.orders),
+    )
 
 
 def measure_order_cost(per_s: float, seconds: float, middleware: str = "reference") -> OrderCost:
@@ -72,10 +135,12 @@ def measure_order_cost(per_s: float, seconds: float, middleware: str = "referenc
             (run,) = folder.glob("*/run.json")
             load = json.loads(run.read_bytes())["load"]
             spent = json.loads((folder / "spent.json").read_bytes())
+            recorded = sum(file.stat().st_size for file in (run.parent / "history").iterdir())
         except (ValueError, OSError, KeyError):
             raise RuntimeError(f"peakproof load failed: {done.stderr.strip()[-400:]}") from None
     return OrderCost(
         wanted_per_s=per_s,
+        seconds=seconds,
         orders=document["counts"]["orders"],
         lines=LINES,
         verdict=document["verdict"],
@@ -84,6 +149,7 @@ def measure_order_cost(per_s: float, seconds: float, middleware: str = "referenc
         estate_busy=load["estate"]["cpu_p95"],
         generator_busy=load["generator"]["cpu_p95"],
         middleware_busy=load["sut"]["cpu_p95"],
+        history_bytes=recorded,
         load_before=load_before,
         processors=os.cpu_count() or 1,
     )
@@ -125,4 +191,12 @@ def table(cost: OrderCost) -> str:
             f"busy, of one processor each: {busy}",
             f"on {cost.processors} processors that {cost.load_before:.1f} processes wanted before it began",
         ]
+    )
+
+
+def told(capacity: Capacity) -> str:
+    """The model in a sentence."""
+    return (
+        f"{capacity.standing_ms:.0f} ms a second in any case and {capacity.order_ms:.1f} ms an order: "
+        f"the estate fills one processor at {capacity.most_per_s(1.0):.0f} orders a second"
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from peakproof.loadtests.bench.metered import Charged, Meter, install
-from peakproof.loadtests.bench.order_cost import OrderCost, Part, parts_of, table
+from peakproof.loadtests.bench.order_cost import OrderCost, Part, capacity_of, parts_of, table, told
 from peakproof.simulators.estate import Estate
 from peakproof.simulators.kit.connection import Departures, WireProtocol
 from peakproof.simulators.kit.door import Door
@@ -110,6 +110,7 @@ async def test_an_estate_is_metered_call_by_call(metered: Meter, tmp_path: Path)
 def cost(parts: list[Part], **more: Any) -> OrderCost:
     usual: dict[str, Any] = {
         "wanted_per_s": 30.0,
+        "seconds": 20.0,
         "orders": 600,
         "lines": 3,
         "verdict": "pass",
@@ -117,6 +118,7 @@ def cost(parts: list[Part], **more: Any) -> OrderCost:
         "estate_busy": 0.25,
         "generator_busy": 0.06,
         "middleware_busy": None,
+        "history_bytes": 1_000_000,
         "load_before": 0.5,
         "processors": 2,
     }
@@ -149,3 +151,31 @@ on 2 processors that 0.5 processes wanted before it began"""
 
 def test_the_table_says_each_ones_part() -> None:
     assert table(cost([Part("erp", 6.0, 3.2), Part("rest", 2.0, 0.0)])) == TOLD
+
+
+# The model
+
+
+def test_two_rates_tell_what_stands_from_what_each_order_costs() -> None:
+    """100 ms a second in any case, 5 ms an order: 15 ms each at 10 orders a second, 7.5 ms each at 40."""
+    low = cost([Part("erp", 4.0, 3.0), Part("rest", 11.0, 0.0)], orders=200, history_bytes=600_000)
+    high = cost([Part("erp", 4.0, 3.5), Part("rest", 3.5, 0.0)], orders=800, history_bytes=1_800_000)
+    capacity = capacity_of(low, high)
+    assert capacity.standing_ms == pytest.approx(100.0)
+    assert capacity.parts == pytest.approx({"erp": 4.0, "rest": 1.0})
+    assert capacity.calls == {"erp": 3.5}
+    assert capacity.generator_ms == pytest.approx(1.5)
+    assert capacity.middleware_ms is None
+    assert capacity.history_bytes == 2_000
+    assert capacity.estate_share(100.0) == pytest.approx(0.6)
+    assert capacity.most_per_s(0.6) == pytest.approx(100.0)
+    assert capacity.most_per_s(0.05) == 0.0
+    assert told(capacity) == (
+        "100 ms a second in any case and 5.0 ms an order: the estate fills one processor at 180 orders a second"
+    )
+
+
+def test_one_rate_twice_tells_nothing() -> None:
+    one = cost([Part("erp", 4.0, 3.0)])
+    with pytest.raises(RuntimeError, match=r"30\.0 and 30\.0 orders a second are too near each other"):
+        capacity_of(one, one)
