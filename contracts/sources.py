@@ -79,9 +79,9 @@ def chosen(
         kept = [pact for pact in kept if pact.interactions]
     if not kept:
         asked = (
-            "consumers, providers and interaction together"
+            "consumers and providers together match"
             if described is None
-            else f"--interaction {described!r}"
+            else f"--interaction {described!r} matches"
         )
-        raise ContractsError(f"{asked} match no interaction, so nothing would be verified")
+        raise ContractsError(f"{asked} no interaction, so nothing would be verified")
     return kept

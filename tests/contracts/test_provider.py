@@ -200,7 +200,7 @@ def test_what_would_prove_nothing_is_an_error(tmp_path: Path, files: dict[str, A
     [
         ({"consumers": ["nobody"]}, "--consumer 'nobody': no pact has this consumer; there is"),
         ({"providers": ["crm"]}, "--provider 'crm': no pact has this provider; there is"),
-        ({"described": "no such thing"}, "match no interaction, so nothing would be verified"),
+        ({"described": "no such thing"}, "matches no interaction, so nothing would be verified"),
         ({"described": "("}, "is no regular expression"),
         ({"consumers": ["Shop Connector"], "providers": ["erp"]}, "match no interaction"),
     ],
