@@ -56,12 +56,12 @@ def verify_middleware(
 async def _verified(pacts: Sequence[Pact], config: SutConfig, simulators: Mapping[str, str]) -> Verification:
     webhooks = [kept for pact in pacts if (kept := pact.only(_is_http)).interactions]
     messages = [kept for pact in pacts if (kept := pact.only(_is_message)).interactions]
+    check_whose(messages)
     if messages and config.messages_url is None:
         raise ContractsError(
             f"{messages[0].source}: holds messages of {messages[0].provider}; where {config.name} tells them "
             "must be said: sut.messages_url in its peakproof.toml, or --messages-url"
         )
-    check_whose(messages)
     with TemporaryDirectory(prefix="peakproof-webhooks-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         async with WebhookStage(folder, config) as stage:

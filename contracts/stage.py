@@ -36,6 +36,11 @@ from .result import Mismatch
 from .script import split
 from .state import UNITS, Delivery, Scene, prepare
 
+OTHERWISE = {
+    "provider": "if it is your middleware, where it tells its messages with --messages-url",
+    "consumer": "choose the pacts that your middleware has to keep with --provider",
+}
+"""What else can be meant by the name of no simulator."""
 CHANNEL = "web"
 ARTICLES = {"MUG": "4.95", "TEA": "3.10"}
 """What the estate knows at the beginning, with its price."""
@@ -124,12 +129,7 @@ class Stage:
         if found is None:
             raise ContractsError(
                 unknown(what, name, by_name)
-                + f"; say which simulator it is with --as {name!r}=KIND"
-                + (
-                    ", or if it is your middleware, where it tells its messages with --messages-url"
-                    if what == "provider"
-                    else ""
-                )
+                + f"; say which simulator it is with --as {name!r}=KIND, or {OTHERWISE[what]}"
             )
         return found
 

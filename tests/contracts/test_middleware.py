@@ -60,7 +60,9 @@ def test_a_webhooks_consumer_of_another_name_has_to_be_said(tmp_path: Path) -> N
     text = (Path(shipped_pacts()) / "oms.json").read_text("utf-8")
     mine.write_text(text.replace('"name": "oms"', '"name": "Order Service"'), "utf-8")
     one = chosen(pacts_at(str(mine)), described="order.allocated arrives$")
-    with pytest.raises(ContractsError, match=r"unknown consumer 'Order Service'.*--as 'Order Service'=KIND"):
+    with pytest.raises(
+        ContractsError, match=r"unknown consumer 'Order Service'.*--as 'Order Service'=KIND, or choose"
+    ):
         verify_middleware(one, SutConfig.reference("do-nothing"))
     assert verify_middleware(one, SutConfig.reference("do-nothing"), {"Order Service": "oms"}).failed == []
 
