@@ -169,7 +169,8 @@ class History:
     def _load(self) -> None:
         for record in RECORDS:
             table = str(getattr(record, "table"))  # noqa: B009  mypy knows no class variable of type[Struct]
-            files = sorted((self.folder / "history").glob(f"{table}-*.jsonl*"))
+            found = sorted((self.folder / "history").glob(f"{table}-*.jsonl*"))
+            files = [path for path in found if path.suffix in (".jsonl", COMPRESSED)]
             if record is Body:
                 files = [self._whole(path) for path in files]
             self._create(table, record, files, lazy=record is Body)

@@ -129,3 +129,12 @@ def test_a_second_writer_does_not_spoil_the_bodies_of_the_first(tmp_path: Path) 
         writer.close()
     with History.of_run(tmp_path) as history:
         assert [history.body(name) for name in names] == ["one", "two"]
+
+
+def test_a_file_of_another_kind_beside_the_records_is_left_alone(tmp_path: Path) -> None:
+    writer = HistoryWriter(tmp_path / "history", "estate")
+    name = writer.body(b"one")
+    writer.close()
+    (tmp_path / "history" / "bodies-estate.jsonl.gz").write_bytes(b"\x1f\x8b\x08 cut off")
+    with History.of_run(tmp_path) as history:
+        assert history.body(name) == "one"
