@@ -1,13 +1,13 @@
 """The ERP simulator beside a bare server and the mock servers of others, in interleaved rounds of equal length.
 
 Everything is switched on in the simulator; the peers stand as their makers advise for speed, and those that can keep state
-do. A peer that the machine lacks, or that does not do its work, is named and left out.
+do. Each server has one processor, whatever number of threads it has, and the client another. A peer that the machine lacks, or that does not do its work, is named and left out.
 """
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -23,6 +23,8 @@ from .traffic import Target, order, send_for
 
 LEAST_OF_FASTEST_PEER = 1.5
 BARE, ESTATE = "bare", "erp"
+WARM_UP_S = 4.0
+"""Compilers that learn while they run (Java's, Node's) are slow at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,13 @@ class Comparison:
     fastest_peer: str | None
     of_fastest_peer: float | None
     """The simulator's orders a second to those of that peer."""
+    per_cpu_s_of_fastest_peer: float | None
+    """The same for each second of processor time; what else the machine does meanwhile moves this less."""
     load_before: float
     """Processes that wanted the machine's processors in the minute before."""
     processors: int
+    apart: bool
+    """Servers and client were kept to a processor each."""
 
 
 class _Measured(Protocol):
@@ -82,13 +88,15 @@ def measure_peers(
     connections: int,
     folder: Path | None = None,
     peers: Sequence[Peer] = PEERS,
+    warm_up_s: float = WARM_UP_S,
 ) -> Comparison:
     """Bursts of so many seconds to each server in turn; ``folder`` is where peers are looked for before PATH.
 
-    A round that is not counted warms all of them up.
+    A round of ``warm_up_s`` that is not counted comes first.
     """
     load_before = os.getloadavg()[0]
-    with ExitStack() as running:
+    servers_on, client_on = processors()
+    with ExitStack() as running, kept_to(servers_on):
         erp = running.enter_context(Server(serve_erp, Path(running.enter_context(TemporaryDirectory()))))
         answers = answers_of(erp.target)
         servers: dict[str, _Measured] = {
@@ -106,15 +114,17 @@ def measure_peers(
             if server.keeps_state:
                 keeping.add(peer.name)
         seen: dict[str, list[Round]] = {name: [] for name in servers}
-        for number in range(rounds + 1):
-            for name in rotated(list(seen), number):
-                try:
-                    seen[name].append(_burst(servers[name], seconds, connections))
-                except (RuntimeError, OSError) as error:
-                    if name in (BARE, ESTATE):
-                        raise
-                    left_out[name] = str(error)
-                    del seen[name]
+        with kept_to(client_on):
+            for number in range(rounds + 1):
+                for name in rotated(list(seen), number):
+                    try:
+                        length_s = seconds if number else warm_up_s
+                        seen[name].append(_burst(servers[name], length_s, connections))
+                    except (RuntimeError, OSError) as error:
+                        if name in (BARE, ESTATE):
+                            raise
+                        left_out[name] = str(error)
+                        del seen[name]
     counted = {name: measured[1:] for name, measured in seen.items()}
     return compared(
         counted,
@@ -123,7 +133,30 @@ def measure_peers(
         keeping=keeping,
         not_compared=left_out,
         load_before=load_before,
+        apart=servers_on != client_on,
     )
+
+
+def processors() -> tuple[set[int], set[int]]:
+    """Those of the servers and those of the client: one each, or all for both where that cannot be."""
+    if not hasattr(os, "sched_getaffinity"):  # only Linux has it
+        return set(), set()
+    ours = sorted(os.sched_getaffinity(0))
+    return ({ours[-1]}, {ours[0]}) if len(ours) > 1 else ({*ours}, {*ours})
+
+
+@contextmanager
+def kept_to(these: set[int]) -> Iterator[None]:
+    """This thread, and every process that it starts meanwhile."""
+    if not these:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, these)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def rotated(names: list[str], number: int) -> list[str]:
@@ -140,6 +173,7 @@ def compared(
     keeping: set[str],
     not_compared: Mapping[str, str],
     load_before: float,
+    apart: bool,
 ) -> Comparison:
     """What the rounds of all servers say; ``rounds`` holds ``bare`` and ``erp``, and equally many for each."""
     bare = rounds[BARE]
@@ -159,12 +193,7 @@ def compared(
     ]
     standings.sort(key=lambda one: one.of_bare, reverse=True)
     fastest = next((one.name for one in standings if one.name not in (BARE, ESTATE)), None)
-    ratio = None
-    if fastest is not None:
-        ratio = median(
-            ours.orders_per_s / theirs.orders_per_s
-            for ours, theirs in zip(rounds[ESTATE], rounds[fastest], strict=True)
-        )
+    pairs = list(zip(rounds[ESTATE], rounds[fastest], strict=True)) if fastest is not None else []
     return Comparison(
         rounds=len(bare),
         seconds_per_round=seconds,
@@ -173,9 +202,15 @@ def compared(
         standings=standings,
         not_compared=dict(not_compared),
         fastest_peer=fastest,
-        of_fastest_peer=ratio,
+        of_fastest_peer=median(ours.orders_per_s / theirs.orders_per_s for ours, theirs in pairs)
+        if pairs
+        else None,
+        per_cpu_s_of_fastest_peer=median(theirs.cpu_us / ours.cpu_us for ours, theirs in pairs)
+        if pairs
+        else None,
         load_before=load_before,
         processors=os.cpu_count() or 1,
+        apart=apart,
     )
 
 
@@ -193,6 +228,9 @@ def table(comparison: Comparison) -> str:
     )
     told = [
         traffic,
+        "each server on one processor, the client on another"
+        if comparison.apart
+        else "servers and client on whatever processor was free",
         f"on {comparison.processors} processors that {comparison.load_before:.1f} processes wanted before it began",
     ]
     told += [f"not compared: {name} ({why})" for name, why in comparison.not_compared.items()]
@@ -201,7 +239,8 @@ def table(comparison: Comparison) -> str:
     else:
         told.append(
             f"the simulator: {comparison.of_fastest_peer:.2f} x the orders a second of {comparison.fastest_peer}, "
-            f"the fastest peer here (at least {LEAST_OF_FASTEST_PEER:g})"
+            f"the fastest peer here (at least {LEAST_OF_FASTEST_PEER:g}), and "
+            f"{comparison.per_cpu_s_of_fastest_peer:.2f} x those for each second of processor time"
         )
     return "\n".join([head, *rows, *told])
 

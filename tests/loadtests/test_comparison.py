@@ -1,12 +1,24 @@
 """The benchmark beside the mock servers of others: its table, who is left out and why, and that it runs without any."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from peakproof.loadtests.bench.comparison import BARE, ESTATE, Round, compared, measure_peers, rotated, table
+from peakproof.loadtests.bench.comparison import (
+    BARE,
+    ESTATE,
+    Round,
+    compared,
+    kept_to,
+    measure_peers,
+    processors,
+    rotated,
+    table,
+)
 from peakproof.loadtests.bench.peers import PEERS
 from peakproof.loadtests.bench.peers.peer import NotCompared, Peer, PeerServer
 from peakproof.loadtests.bench.servers import Answers
@@ -70,9 +82,10 @@ erp                      4000    0.400           250      2.5      5.0  that ord
 mountebank               2000    0.200           500      5.0      5.0  that order
 Prism                    1000    0.100          1000     10.0      5.0  the same for all
 create an order of 989 bytes and read it back, 32 connections, 3 interleaved rounds of 2 s each
+each server on one processor, the client on another
 on 2 processors that 0.5 processes wanted before it began
 not compared: WireMock (no java on PATH)
-the simulator: 2.00 x the orders a second of mountebank, the fastest peer here (at least 1.5)"""
+the simulator: 2.00 x the orders a second of mountebank, the fastest peer here (at least 1.5), and 2.00 x those for each second of processor time"""
 
 
 def test_the_table_says_who_is_how_fast_and_who_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,6 +102,7 @@ def test_the_table_says_who_is_how_fast_and_who_is_missing(monkeypatch: pytest.M
         keeping={ESTATE, "mountebank"},
         not_compared={"WireMock": "no java on PATH"},
         load_before=0.5,
+        apart=True,
     )
     assert table(comparison) == TOLD
 
@@ -102,6 +116,7 @@ def test_ratios_are_within_one_round_so_that_a_slow_machine_moves_them_little() 
         keeping=set(),
         not_compared={},
         load_before=0.0,
+        apart=False,
     )
     assert [one.of_bare for one in comparison.standings] == pytest.approx([1.0, 0.4, 0.1])
     assert comparison.of_fastest_peer == pytest.approx(4.0)
@@ -116,13 +131,28 @@ def test_everybody_goes_first_in_some_round() -> None:
     ]
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux says who runs where")
+def test_whoever_starts_meanwhile_is_kept_to_the_same_processors(tmp_path: Path) -> None:
+    servers_on, client_on = processors()
+    before = os.sched_getaffinity(0)
+    code = "import os; print(sorted(os.sched_getaffinity(0)))"
+    with kept_to(servers_on):
+        child = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+        with kept_to(client_on):
+            assert os.sched_getaffinity(0) == client_on
+    assert child.stdout.strip() == str(sorted(servers_on))
+    assert os.sched_getaffinity(0) == before
+    with kept_to(set()):
+        assert os.sched_getaffinity(0) == before
+
+
 # Who is compared
 
 
 def test_without_any_peer_the_simulator_is_beside_the_bare_server_and_all_are_named() -> None:
     ghost = Peer("Ghost", "no-such-program", lambda *_: [])
     jar = Peer("Jar", sys.executable, lambda *_: [], jar="ghost*.jar")
-    comparison = measure_peers(rounds=1, seconds=0.05, connections=2, peers=[ghost, jar])
+    comparison = measure_peers(rounds=1, seconds=0.05, connections=2, peers=[ghost, jar], warm_up_s=0.05)
     assert {one.name: one.keeps_state for one in comparison.standings} == {BARE: False, ESTATE: True}
     assert all(one.orders_per_s > 0 and one.cpu_us > 0 for one in comparison.standings)
     assert comparison.not_compared == {
@@ -149,7 +179,9 @@ def test_a_peer_is_found_in_the_folder_or_where_npm_puts_it(tmp_path: Path) -> N
 
 
 def test_what_a_peer_reads_back_is_seen_whoever_sends_it_in_chunks() -> None:
-    comparison = measure_peers(rounds=1, seconds=0.05, connections=1, peers=[python("Keeping", KEEPING)])
+    comparison = measure_peers(
+        rounds=1, seconds=0.05, connections=1, peers=[python("Keeping", KEEPING)], warm_up_s=0.05
+    )
     (peer,) = [one for one in comparison.standings if one.name == "Keeping"]
     assert peer.keeps_state
     assert peer.orders_per_s > 0
