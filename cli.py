@@ -480,6 +480,16 @@ def _echo_why_not(folder: Path) -> None:
     typer.echo(as_document.render(judge_run(folder)))
 
 
+def _part(option: str, text: str | None) -> float | None:
+    """A part of a whole: 0.1 or 10%."""
+    if text is None:
+        return None
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise UsageError(f"{option}: {text!r} is no part of a whole; expected one like 0.1 or 10%") from None
+
+
 @app.command()
 @guarded
 def load(
@@ -547,11 +557,11 @@ def load(
         ),
     ] = None,
     resolution: Annotated[
-        float | None,
+        str | None,
         typer.Option(
             "--resolution",
             metavar="PART",
-            help="Of a search: how near what held and what broke must come; 0.1 unless said.",
+            help="Of a search: how near what held and what broke must come; 0.1 or 10% unless said.",
             show_default=False,
         ),
     ] = None,
@@ -607,10 +617,26 @@ def load(
 
     wait_s = seconds("--wait", wait)
     if worker is not None:
-        if master is not None or workers is not None:
-            raise UsageError(
-                f"--worker {worker}: a worker has no --master and no --workers; leave them to the master"
-            )
+        said_by_master = {
+            "--peak": peak,
+            "--duration": duration,
+            "--window": window,
+            "--scenario": scenario,
+            "--invariants": invariants,
+            "--objective": objectives,
+            "--config": config,
+            "--middleware": middleware,
+            "--set": overrides,
+            "--abort-on": abort_on,
+            "--step-factor": step_factor,
+            "--resolution": resolution,
+            "--ui": ui,
+            "--workers": workers,
+            "--master": master,
+        }
+        for option, given in said_by_master.items():
+            if given is not None:
+                raise UsageError(f"--worker {worker}: a worker has no {option}; leave it to the master")
         raise SystemExit(enlist(profile, seed, worker, wait_s or WAIT_S))
     spread = spread_of(workers, master, wait_s)
     _check_out(out)
@@ -622,7 +648,7 @@ def load(
                 start_per_min=None if peak is None else peak_of(peak),
                 step_s=seconds("--duration", duration),
                 step_factor=step_factor,
-                resolution=resolution,
+                resolution=_part("--resolution", resolution),
             )
         except ValueError as error:
             raise UsageError(f"{profile}: {error}") from None
@@ -646,9 +672,9 @@ def load(
             out,
             as_json,
         )
-    for option, given in (("--step-factor", step_factor), ("--resolution", resolution)):
-        if given is not None:
-            raise UsageError(f"{option} {given:g}: profile {profile} is run once; only a search has steps")
+    for option, unwanted in (("--step-factor", step_factor), ("--resolution", resolution)):
+        if unwanted is not None:
+            raise UsageError(f"{option} {unwanted}: profile {profile} is run once; only a search has steps")
     peak = peak or "300/min"
     check_peak(peak, peak_of(peak), workers)
     wanted = loaded(profile, peak_of(peak), seconds("--duration", duration), scenario, window)

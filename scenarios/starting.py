@@ -28,7 +28,7 @@ CHECKLIST = "peakproof-webhooks.md"
 SUITE = "standard"
 FIRST_PORT = 8101
 """A middleware that already runs is told fixed ports, from this one on."""
-ARTIFACTS = ("report.html", "junit.xml", "summary.md", "verdict.json", "suite.json")
+ARTIFACTS = ("report.html", "junit.xml", "summary.md", "verdict.json", "suite.json", "limit.json")
 
 Ask = Callable[[str, str], str]
 """Puts a question and gives the answer; what is suggested comes second."""

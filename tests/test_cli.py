@@ -113,11 +113,23 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> type[FakeRunner]:
         ),
         (
             ["load", "soak", "--step-factor", "2"],
-            "--step-factor 2: profile soak is run once; only a search has steps",
+            "--step-factor 2.0: profile soak is run once; only a search has steps",
         ),
         (
             ["load", "find-the-limit", "--resolution", "3"],
             "resolution must be a number between 0 and 1, got 3",
+        ),
+        (
+            ["load", "find-the-limit", "--resolution", "near"],
+            "--resolution: 'near' is no part of a whole; expected one like 0.1 or 10%",
+        ),
+        (
+            ["load", "find-the-limit", "--resolution", "300%"],
+            "resolution must be a number between 0 and 1, got 3",
+        ),
+        (
+            ["load", "soak", "--worker", "127.0.0.1:5557", "--peak", "600/min"],
+            "--worker 127.0.0.1:5557: a worker has no --peak; leave it to the master",
         ),
         (["run", "--set", "settle.max=3"], "settle.max: unknown key 'max'; did you mean 'max_s'"),
         (["run", "--set", "schedule.erp-outage.on=er"], "schedule.erp-outage.on: unknown system 'er'"),
