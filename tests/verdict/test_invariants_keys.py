@@ -7,6 +7,7 @@ from .histories import (
     Row,
     accepted,
     adjusted,
+    at,
     booked,
     call,
     captured,
@@ -14,6 +15,7 @@ from .histories import (
     credit_posted,
     invoiced,
     known,
+    lasting,
     mark,
     moved,
     no_reply,
@@ -25,6 +27,8 @@ from .histories import (
 )
 
 RESTART = mark("fired", fault="sut-restart", system="sut")
+UNDER_WAY = lasting(1.5, at(1, no_reply(key="k~1")))
+"""Still without an answer when what comes next happens."""
 
 TWICE: list[Row] = [
     known("e1", accepted()),
@@ -76,6 +80,8 @@ CASES = [
         ("holds", "the key of before", [no_reply(key="k"), RESTART, call(key="k")]),
         ("violated", "another process, another key", [no_reply(key="k~1"), RESTART, call(key="k~2")]),
         ("violated", "the key was lost", [no_reply(key="k"), RESTART, call()]),
+        ("holds", "under way when it died, asked again with its key", [UNDER_WAY, RESTART, call(key="k~1")]),
+        ("violated", "under way when it died", [UNDER_WAY, RESTART, call(key="k~2")]),
     ),
     *cases(
         "redelivered_events_change_nothing",

@@ -8,10 +8,10 @@
 WITH restarts AS (
     SELECT DISTINCT at_ns FROM faults WHERE fault IN ('sut-kill', 'sut-restart') AND mark = 'fired'
 ), attempts AS (
-    SELECT *, lag(idempotency_key) OVER turns AS key_before FROM troubled_calls WINDOW turns AS (PARTITION BY intent ORDER BY turn)
+    SELECT *, lag(idempotency_key) OVER turns AS key_before, lag(at_ns) OVER turns AS before_ns FROM troubled_calls WINDOW turns AS (PARTITION BY intent ORDER BY turn)
 ), repeated AS ( -- a key that answers with its old failure can never do better
     SELECT a.* FROM attempts AS a
-    SEMI   JOIN restarts AS r ON r.at_ns BETWEEN a.replied_before_ns AND a.at_ns
+    SEMI   JOIN restarts AS r ON r.at_ns BETWEEN a.before_ns AND a.at_ns -- what was under way may be answered after it
     WHERE  a.passing_before AND a.key_before IS NOT NULL
 )
 SELECT concat_ws(' ', system, operation, subject)                                         AS subject,
