@@ -534,7 +534,7 @@ DEFECTS: dict[str, Defect] = {
     "voids-early": Defect(
         "Gives back the rest of a payment when the first parcel is captured, with others still to come.",
         lambda: Policies(steps=VoidsEarly()),
-        ("voided_once",),
+        ("only_refused_orders_stay_parked", "voided_once"),
     ),
     "first-page-only": Defect(
         "Reads the first page of a list for the whole, and asks next time for what changed since.",
@@ -553,7 +553,7 @@ DEFECTS: dict[str, Defect] = {
     "batch-all-done": Defect(
         "Takes a bulk call that is answered with 207 for done, whatever became of its items.",
         lambda: Policies(batch=AllDone()),
-        ("stock_agrees_after_settling", "stock_adjusted_once"),
+        ("acknowledged_webhook_has_its_effect", "stock_agrees_after_settling", "stock_adjusted_once"),
         shown_in="half-answers",
     ),
     "accepted-is-posted": Defect(
@@ -574,8 +574,8 @@ DEFECTS: dict[str, Defect] = {
         ("captured_once_in_the_right_amount", "money_balances"),
     ),
     "drops-currency": Defect(
-        "Publishes every price as if it were in pounds.",
-        lambda: Policies(wording=OneCurrency()),
+        "Publishes every price as if it were in pounds, and never looks what is listed.",
+        lambda: Policies(wording=OneCurrency(), reconciles=False),
         ("prices_published",),
     ),
     "cuts-names": Defect(
@@ -586,14 +586,20 @@ DEFECTS: dict[str, Defect] = {
     "looks-up-by-order": Defect(
         "Looks up by order alone what an order has several of, and takes another parcel's for its own.",
         lambda: Policies(steps=ByOrderAlone()),
-        ("captured_once_in_the_right_amount",),
+        (
+            "acknowledged_webhook_has_its_effect",
+            "captured_once_in_the_right_amount",
+        ),
         shown_in="payments-flaky",
         seconds=10,
     ),
     "captures-at-posting": Defect(
         "Captures the whole order when it is posted, before anything has left.",
         lambda: Policies(steps=CapturesAtPosting()),
-        ("posting_sequence",),
+        (
+            "acknowledged_webhook_has_its_effect",
+            "posting_sequence",
+        ),
     ),
     "restocks-twice": Defect(
         "Books what came back as a receipt, although the credit memo takes it back.",
@@ -613,19 +619,30 @@ DEFECTS: dict[str, Defect] = {
     "oldest-wins": Defect(
         "Compares versions the wrong way round: what is newer is dropped.",
         lambda: Policies(version=OldestWins()),
-        ("stock_agrees_after_settling", "older_version_never_overwrites"),
+        (
+            "acknowledged_webhook_has_its_effect",
+            "stock_agrees_after_settling",
+        ),
     ),
     "by-id-alone": Defect(
         "Tells events apart by their id alone: an order that comes under another id is booked again.",
         lambda: Policies(deduplicate=ById()),
-        ("redelivered_events_change_nothing", "orders_booked_exactly_once"),
+        (
+            "oms_orders_created_exactly_once",
+            "redelivered_events_change_nothing",
+            "orders_booked_exactly_once",
+        ),
         shown_in="duplicate-webhooks",
         seconds=8,
     ),
     "ids-in-memory": Defect(
         "Keeps the ids of events in memory: what comes again after a restart is booked again.",
         lambda: Policies(deduplicate=ByIdInMemory()),
-        ("redelivered_events_change_nothing", "orders_booked_exactly_once"),
+        (
+            "oms_orders_created_exactly_once",
+            "redelivered_events_change_nothing",
+            "orders_booked_exactly_once",
+        ),
         shown_in="middleware-restart",
         seconds=14,
     ),
@@ -672,7 +689,11 @@ DEFECTS: dict[str, Defect] = {
     "head-is-enough": Defect(
         "Takes a reply that breaks off after its status for a success.",
         lambda: Policies(retry=HeadIsEnough()),
-        ("returns_carried_through_once", "statuses_agree_after_settling"),
+        (
+            "acknowledged_webhook_has_its_effect",
+            "returns_carried_through_once",
+            "statuses_agree_after_settling",
+        ),
         shown_in="half-answers",
         seconds=8,
     ),

@@ -70,11 +70,11 @@ class AtOnce(Backoff):
 
 @dataclass(frozen=True, slots=True)
 class NeverGivesUp(Backoff):
-    """A refusal for good is tried again every half second, for ever."""
+    """What is wrong with an order is tried again every half second, for ever; a conflict (409) is understood."""
 
     def verdict(self, reply: Reply) -> Verdict:
         verdict = Backoff.verdict(self, reply)
-        return Verdict.AGAIN if verdict is Verdict.REFUSED else verdict
+        return Verdict.AGAIN if verdict is Verdict.REFUSED and reply.status != 409 else verdict
 
     def wait_s(self, attempts: int, reply: Reply) -> float:
         return max(0.5, reply.retry_after_s or 0.0)
