@@ -1372,13 +1372,8 @@ def selfcheck(
     for outcome in attempts(wanted, out / "selfcheck", at_once=at_once):
         outcomes.append(outcome)
         trial, mark = outcome.trial, "✓" if outcome.good else "✗"
-        blamed = "" if trial.found_by else f" {', '.join(outcome.violated) or '; '.join(outcome.reasons)}"
-        why = (
-            ""
-            if outcome.good
-            else f": {', '.join(outcome.missed) + ' missed it' if outcome.missed else blamed}"
-        )
-        _say(f"{mark} {trial.middleware} in {trial.scenario}: {outcome.verdict}{why}")
+        complaint = f": {outcome.complaint}" if outcome.complaint else ""
+        _say(f"{mark} {trial.middleware} in {trial.scenario}: {outcome.verdict}{complaint}")
     checked = Selfcheck(tuple(sorted(outcomes, key=lambda one: wanted.index(one.trial))))
     if as_json:
         typer.echo(json.dumps(checked.document(), indent=1, ensure_ascii=False))

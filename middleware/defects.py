@@ -293,6 +293,8 @@ class Defect:
     """The scenario in which it surely shows."""
     seconds: int = 8
     """How long that scenario's workload has to last."""
+    may_come_first: tuple[str, ...] = ()
+    """Others that it may break on the way, at a step before those that should find it."""
 
 
 DEFECTS: dict[str, Defect] = {
@@ -353,6 +355,7 @@ DEFECTS: dict[str, Defect] = {
             "stock_agrees_after_settling",
             "prices_published",
         ),
+        may_come_first=("acknowledged_webhook_has_its_effect",),
     ),
     "forgets-the-rest": Defect(
         "Never voids a payment, cancels short lines in the OMS alone, decides no cancellation, confirms no refund.",
@@ -367,6 +370,7 @@ DEFECTS: dict[str, Defect] = {
         ),
         shown_in="black-friday",
         seconds=15,
+        may_come_first=("acknowledged_webhook_has_its_effect",),
     ),
     "hasty": Defect(
         "Requests goods before the order is posted, refunds before the credit memo is, accepts every cancellation.",
@@ -384,6 +388,7 @@ DEFECTS: dict[str, Defect] = {
         ("older_version_never_overwrites",),
         shown_in="black-friday",
         seconds=10,
+        may_come_first=("acknowledged_webhook_has_its_effect",),
     ),
     "new-keys": Defect(
         "Sends a new Idempotency-Key with every attempt.",
@@ -402,6 +407,7 @@ DEFECTS: dict[str, Defect] = {
         lambda: Policies(deduplicate=EveryDelivery()),
         ("redelivered_events_change_nothing",),
         shown_in="duplicate-webhooks",
+        may_come_first=("oms_orders_created_exactly_once", "orders_booked_exactly_once"),
     ),
     "believes-everybody": Defect(
         "Takes every webhook for true and never checks a signature.",
@@ -418,8 +424,8 @@ DEFECTS: dict[str, Defect] = {
         seconds=5,
     ),
     "believes-the-status": Defect(
-        "Takes every 2xx for a success, whatever its document says.",
-        lambda: Policies(retry=BelieveTheStatus()),
+        "Looks at the status alone: a 2xx is a success, a 409 a refusal; nothing is polled that would show otherwise.",
+        lambda: Policies(retry=BelieveTheStatus(), reconciles=False),
         ("success_not_taken_on_trust",),
         shown_in="errors-under-200",
         seconds=8,
@@ -511,6 +517,7 @@ DEFECTS: dict[str, Defect] = {
         "Does nothing about the return of an order from before its time.",
         lambda: Policies(steps=OwnOrdersOnly()),
         ("returns_of_unseen_orders_handled",),
+        may_come_first=("acknowledged_webhook_has_its_effect",),
     ),
     "loses-the-trace": Defect(
         "Sends the order's trace with the first attempt only.",
@@ -577,6 +584,7 @@ DEFECTS: dict[str, Defect] = {
         "Publishes every price as if it were in pounds, and never looks what is listed.",
         lambda: Policies(wording=OneCurrency(), reconciles=False),
         ("prices_published",),
+        may_come_first=("acknowledged_webhook_has_its_effect",),
     ),
     "cuts-names": Defect(
         "Cuts names and streets to eight characters.",
@@ -645,6 +653,7 @@ DEFECTS: dict[str, Defect] = {
         ),
         shown_in="middleware-restart",
         seconds=14,
+        may_come_first=("acknowledged_webhook_has_its_effect",),
     ),
     "first-topics-only": Defect(
         "Acknowledges and drops the topics that its first version did not know; nothing is polled.",

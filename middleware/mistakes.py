@@ -44,12 +44,12 @@ class AnyTime:
 
 @dataclass(frozen=True, slots=True)
 class BelieveTheStatus(Backoff):
-    """A 2xx is a success, whatever the document says."""
+    """A 2xx is a success and a 409 a refusal, whatever the document says."""
 
     def verdict(self, reply: Reply) -> Verdict:
         if reply.status is not None and 200 <= reply.status < 300:
             return Verdict.DONE
-        return Backoff.verdict(self, reply)
+        return Verdict.REFUSED if reply.status == 409 else Backoff.verdict(self, reply)
 
 
 @dataclass(frozen=True, slots=True)

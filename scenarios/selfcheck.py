@@ -24,6 +24,8 @@ class Trial:
     seconds: int
     found_by: tuple[str, ...] = ()
     """The invariants that must find it; none for honest work."""
+    may_come_first: tuple[str, ...] = ()
+    """Others that it may break on the way, at a step before."""
 
     def arguments(self, out: Path) -> list[str]:
         """What to give to the command ``peakproof``."""
@@ -47,11 +49,28 @@ class Outcome:
         return tuple(name for name in self.trial.found_by if name not in self.violated)
 
     @property
+    def misled_by(self) -> str | None:
+        """What a reader is told first, the earliest broken step, where the defect does not account for it."""
+        first = self.violated[0] if self.violated else None
+        return None if first in (None, *self.trial.found_by, *self.trial.may_come_first) else first
+
+    @property
     def good(self) -> bool:
-        """The defect was caught; honest work was not blamed; who does nothing did not pass."""
+        """The defect was caught and named first; honest work was not blamed; who does nothing did not pass."""
         if not self.trial.found_by:
             return self.verdict == "pass"
-        return self.verdict == "fail" and not self.missed
+        return self.verdict == "fail" and not self.missed and self.misled_by is None
+
+    @property
+    def complaint(self) -> str:
+        """What is not as it should be; empty where all is."""
+        if self.good:
+            return ""
+        if not self.trial.found_by:
+            return ", ".join(self.violated) or "; ".join(self.reasons)
+        said = [f"{', '.join(self.missed)} missed it"] if self.missed else []
+        said += [f"{self.misled_by} came first, which it does not account for"] if self.misled_by else []
+        return "; ".join(said or self.reasons)
 
     def document(self) -> dict[str, Any]:
         return {
@@ -60,6 +79,7 @@ class Outcome:
             "verdict": self.verdict,
             "found_by": list(self.trial.found_by),
             "missed": list(self.missed),
+            "misled_by": self.misled_by,
             "violated": list(self.violated),
             "reasons": list(self.reasons),
             "good": self.good,
@@ -88,7 +108,7 @@ class Selfcheck:
 
     @property
     def score(self) -> float:
-        """The share of defects that were caught by all that should catch them."""
+        """The share of defects that were caught by all that should catch them, one of those first."""
         planted = [outcome for outcome in self.outcomes if outcome.trial.found_by]
         return sum(outcome.good for outcome in planted) / len(planted) if planted else 0.0
 
@@ -113,8 +133,13 @@ def trials(only: Sequence[str] = ()) -> list[Trial]:
     from ..middleware.decoys import DECOYS
     from ..middleware.defects import DEFECTS, DO_NOTHING
 
-    planted = [Trial(name, one.shown_in, one.seconds, one.found_by) for name, one in DEFECTS.items()]
-    planted.append(Trial(DO_NOTHING, "black-friday", 5, ("no_order_lost",)))
+    planted = [
+        Trial(name, one.shown_in, one.seconds, one.found_by, one.may_come_first)
+        for name, one in DEFECTS.items()
+    ]
+    planted.append(
+        Trial(DO_NOTHING, "black-friday", 5, ("no_order_lost",), ("acknowledged_webhook_has_its_effect",))
+    )
     seconds: dict[str, int] = {}
     for trial in planted:
         seconds[trial.scenario] = max(trial.seconds, seconds.get(trial.scenario, 0))

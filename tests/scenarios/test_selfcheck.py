@@ -10,7 +10,7 @@ from peakproof.scenarios.errors import UsageError
 from peakproof.scenarios.scenario import Scenario
 from peakproof.scenarios.selfcheck import Outcome, Selfcheck, Trial, attempts, outcome_of, trials
 
-NAIVE = Trial("naive", "black-friday", 15, ("booked_once", "created_once"))
+NAIVE = Trial("naive", "black-friday", 15, ("booked_once", "created_once"), ("told_once",))
 HONEST = Trial("reference", "black-friday", 15)
 
 
@@ -44,6 +44,12 @@ def test_an_unknown_one_is_named_with_the_nearest() -> None:
     [
         pytest.param(outcome(NAIVE, "fail", "booked_once", "created_once"), True, id="caught by all"),
         pytest.param(outcome(NAIVE, "fail", "booked_once"), False, id="missed by one"),
+        pytest.param(
+            outcome(NAIVE, "fail", "lost", "booked_once", "created_once"), False, id="another named first"
+        ),
+        pytest.param(
+            outcome(NAIVE, "fail", "told_once", "booked_once", "created_once"), True, id="on the way to it"
+        ),
         pytest.param(outcome(NAIVE, "inconclusive"), False, id="not caught"),
         pytest.param(outcome(HONEST, "pass"), True, id="honest and clean"),
         pytest.param(outcome(HONEST, "fail", "booked_once"), False, id="honest and blamed"),
@@ -68,3 +74,16 @@ def test_nothing_tried_is_no_pass() -> None:
 def test_every_outcome_is_handed_on(tmp_path: Path) -> None:
     made = list(attempts([NAIVE, HONEST], tmp_path, make=lambda trial, out: outcome(trial, "pass")))
     assert {one.trial for one in made} == {NAIVE, HONEST}
+
+
+def test_the_complaint_says_what_is_wrong() -> None:
+    complaints = {
+        outcome(NAIVE, "fail", "booked_once", "created_once").complaint,
+        outcome(NAIVE, "fail", "lost", "booked_once").complaint,
+        outcome(HONEST, "fail", "booked_once").complaint,
+    }
+    assert complaints == {
+        "",
+        "created_once missed it; lost came first, which it does not account for",
+        "booked_once",
+    }

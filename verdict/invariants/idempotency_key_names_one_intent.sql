@@ -2,7 +2,7 @@
 -- flow:     any
 -- class:    idempotency
 -- severity: critical
--- step:     99
+-- step:     6
 -- cause:    The key is made of too little, e.g. of the order alone, so that its second shipment gets the first one's answer.
 -- remedy:   Make the key of what the intent is (order, step, and the shipment or return), not of the order alone; keep it over retries of that request only.
 WITH keys AS (

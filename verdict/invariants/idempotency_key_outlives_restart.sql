@@ -2,7 +2,7 @@
 -- flow:     any
 -- class:    idempotency
 -- severity: critical
--- step:     98
+-- step:     6
 -- cause:    The key is made at random and kept in memory only.
 -- remedy:   Make keys of the intent, or store them with the task before the first attempt; nothing of a key may come from the process.
 WITH restarts AS (
