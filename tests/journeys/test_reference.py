@@ -68,7 +68,7 @@ def test_it_passes_with_one_document_on_stdout(reference_run: Done) -> None:
     document = reference_run.document
     assert document["schema"] == "peakproof/verdict/1"
     assert (document["verdict"], document["reasons"]) == ("pass", [])
-    assert document["validity"] == {"verdict": "valid", "reasons": []}
+    assert document["validity"] == {"verdict": "valid", "reasons": [], "at_limit": []}
     assert document["run"]["sut"] == "reference"
     assert document["counts"]["orders"] >= 130
     assert document["counts"]["unreadable_lines"] == 0
@@ -162,7 +162,7 @@ def test_the_run_leaves_every_file_that_the_design_names(reference_run: Done) ->
     assert names >= FILES
     assert not [name for name in names if name.endswith((".part", ".partial"))]
     kinds = {path.name.partition("-")[0] for path in (reference_run.folder / "history").iterdir()}
-    assert kinds == {"calls", "effects", "deliveries", "faults", "workload", "bodies"}
+    assert kinds == {"calls", "effects", "deliveries", "faults", "workload", "load", "bodies"}
     states = {path.stem for path in (reference_run.folder / "state").iterdir()}
     assert states == {"web", "bazaar", "oms", "erp", "wms", "payments", "sut"}
     stored = json.loads((reference_run.folder / "verdict.json").read_text("utf-8"))
