@@ -490,9 +490,14 @@ def _part(option: str, text: str | None) -> float | None:
         raise UsageError(f"{option}: {text!r} is no part of a whole; expected one like 0.1 or 10%") from None
 
 
+WORKERS_OWN = ("profile", "seed", "worker", "wait", "out", "as_json")
+"""What ``load`` may be told of a worker; its master says all else."""
+
+
 @app.command()
 @guarded
 def load(
+    context: typer.Context,
     profile: Annotated[
         str,
         typer.Argument(metavar="PROFILE", help="See: peakproof list profiles; or the path of a .toml file."),
@@ -617,26 +622,12 @@ def load(
 
     wait_s = seconds("--wait", wait)
     if worker is not None:
-        said_by_master = {
-            "--peak": peak,
-            "--duration": duration,
-            "--window": window,
-            "--scenario": scenario,
-            "--invariants": invariants,
-            "--objective": objectives,
-            "--config": config,
-            "--middleware": middleware,
-            "--set": overrides,
-            "--abort-on": abort_on,
-            "--step-factor": step_factor,
-            "--resolution": resolution,
-            "--ui": ui,
-            "--workers": workers,
-            "--master": master,
-        }
-        for option, given in said_by_master.items():
-            if given is not None:
-                raise UsageError(f"--worker {worker}: a worker has no {option}; leave it to the master")
+        for parameter in context.command.params:
+            source = context.get_parameter_source(parameter.name or "")
+            if source is not None and source.name == "COMMANDLINE" and parameter.name not in WORKERS_OWN:
+                raise UsageError(
+                    f"--worker {worker}: a worker has no {parameter.opts[0]}; leave it to the master"
+                )
         raise SystemExit(enlist(profile, seed, worker, wait_s or WAIT_S))
     spread = spread_of(workers, master, wait_s)
     _check_out(out)
@@ -727,18 +718,16 @@ def _find_limit(
     from .scenarios.limit import LimitRunner
     from .scenarios.load import LoadRunner, loaded
 
-    wishes, own = _overrides(overrides or []), objectives
+    wishes = _overrides(overrides or [])
 
     def at(per_min: float) -> "Scenario":
-        wanted = loaded(profile, per_min, search.lasts_s(per_min), scenario, window).with_overrides(wishes)
-        if not wanted.objectives and not own:
-            wanted = wanted.model_copy(update={"objectives": search.objectives})
-        return wanted
+        return loaded(profile, per_min, search.lasts_s(per_min), scenario, window).with_overrides(wishes)
 
     first = at(search.start_per_min)
     choice = _sut(config, middleware, first)
-    own = [*choice.judge.objectives, *objectives]
-    first = at(search.start_per_min)
+    named = [*first.objectives, *choice.judge.objectives, *objectives]
+    unless_named = {} if named else {"objectives": search.objectives}
+    first = first.model_copy(update=unless_named)
     judged = _judged_by(invariants, objectives, choice.judge, first.objectives)
     must_hold = [*first.objectives, *judged.objectives]
     first.plan(seed)
@@ -748,7 +737,7 @@ def _find_limit(
         runner = LimitRunner(
             profile,
             search,
-            lambda per_min: at(per_min).fit_for(choice.sut)[0],
+            lambda per_min: at(per_min).model_copy(update=unless_named).fit_for(choice.sut)[0],
             functools.partial(
                 LoadRunner,
                 sut=choice.sut,

@@ -4,8 +4,7 @@ import asyncio
 import json
 import socket
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -14,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..simulators.kit.server import Server
 from .pact_file import Interaction
 from .result import Mismatch
 
@@ -67,7 +67,7 @@ class Desk:
             proto=socket.IPPROTO_TCP
         )  # else asyncio sets no TCP_NODELAY on connections
         self._socket.bind(("127.0.0.1", 0))
-        self._server = _Server(
+        self._server = Server(
             uvicorn.Config(
                 Starlette(routes=routes),
                 lifespan="off",
@@ -116,11 +116,3 @@ def message_reply(body: bytes, metadata: Mapping[str, Any], media: str) -> Respo
     """A message as the engine takes it."""
     headers = {METADATA_HEADER: b64encode(json.dumps(metadata).encode()).decode()}
     return Response(body, headers={**headers, "Content-Type": media} if media else headers)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: Ctrl-C ends the command."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from itertools import cycle, islice
 from typing import Any, Self
 
 from ..chaos.dice import Dice
 from .arrival import Arrival
+from .naming import unknown
 from .plan import Channel
 from .trace import Trace, TraceLine
 
@@ -33,9 +33,7 @@ class Buying:
         known = [one.name for one in fields(cls)]
         for key, value in given.items():
             if key not in known:
-                near = get_close_matches(key, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise ValueError(f"unknown key {key!r}{hint} (valid: {', '.join(known)})")
+                raise ValueError(unknown("key", key, known))
             _check(key, value)
         buying = cls(**given)
         if (buying.batch_every is None) != (buying.batch_lines is None):

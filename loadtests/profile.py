@@ -4,7 +4,6 @@ import tomllib
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from importlib.resources import files
 from itertools import accumulate, pairwise
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .buying import Buying
+from .naming import unknown
 from .search import Search
 
 HOURS = 24
@@ -50,9 +50,7 @@ class Profile:
     def shipped(cls, name: str) -> "Profile":
         """A profile that comes with the package, by name. Raises ``ProfileError``."""
         if name not in cls.names():
-            near = get_close_matches(name, cls.names(), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ProfileError(f"unknown profile {name!r}{hint} (valid: {', '.join(cls.names())})")
+            raise ProfileError(unknown("profile", name, cls.names()))
         file = files(__package__).joinpath("profiles", f"{name}.toml")
         return _Reader(f"{name}.toml").read(name, file.read_bytes())
 
@@ -155,9 +153,7 @@ class _Reader:
             self._wrong(f"is not TOML: {failure}")
         for key in given:
             if key not in KEYS:
-                near = get_close_matches(key, KEYS, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                self._wrong(f"unknown key {key!r}{hint} (valid: {', '.join(KEYS)})")
+                self._wrong(unknown("key", key, KEYS))
         if "summary" not in given:
             self._wrong("lacks summary")
         if not isinstance(given["summary"], str):

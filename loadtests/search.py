@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from difflib import get_close_matches
 from math import isfinite
 from typing import Any, Self
+
+from .naming import unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,7 @@ class Search:
         known = [one.name for one in fields(cls)]
         for key in given:
             if key not in known:
-                near = get_close_matches(key, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise ValueError(f"unknown key {key!r}{hint} (valid: {', '.join(known)})")
+                raise ValueError(unknown("key", key, known))
         objectives = given.get("objectives", cls().objectives)
         are_texts = isinstance(objectives, list | tuple) and all(isinstance(one, str) for one in objectives)
         if not are_texts or not objectives:

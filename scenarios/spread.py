@@ -35,6 +35,8 @@ LOG = "load-workers.log"
 STOP_S = 10.0
 LOOK_UP_S = 1.0
 MODULE = "peakproof.loadtests.generator"
+WORKER = (sys.executable, "-m", f"{MODULE}.worker")
+"""One worker; it reads its enlistment from its standard input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def enlist(
     found = _found(master, host, wait_s, sleep)
     enlistment = Enlistment(creed=creed_of(profile, seed), host=found, port=port, token=token, wait_s=wait_s)
     process = subprocess.Popen(
-        [sys.executable, "-m", f"{MODULE}.worker"],
+        WORKER,
         stdin=subprocess.PIPE,
         env=environment(),
         start_new_session=True,  # Ctrl-C is for us, and leaves it the time to say goodbye
@@ -175,9 +177,7 @@ class LocalWorkers:
         with (self._folder / LOG).open("ab") as log:
             for _ in range(number):
                 process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    f"{MODULE}.worker",
+                    *WORKER,
                     stdin=asyncio.subprocess.PIPE,
                     stdout=log,
                     stderr=log,

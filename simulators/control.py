@@ -10,8 +10,6 @@ import json
 import secrets
 import socket
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -23,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .estate import Estate
 from .kit.face import PROBLEM_JSON
+from .kit.server import Server
 from .kit.wire import PROBLEM_TYPES
 
 LARGEST_BODY = 65_536
@@ -52,7 +51,7 @@ class ControlPort:
         self.app.add_exception_handler(HTTPException, _not_there)
         self.app.add_exception_handler(RequestValidationError, _not_valid)
         self._socket: socket.socket | None = None
-        self._server: _Server | None = None
+        self._server: Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
     @property
@@ -66,7 +65,7 @@ class ControlPort:
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         guarded = Guard(self.app, self.token, self._socket.getsockname()[1])
-        self._server = _Server(
+        self._server = Server(
             uvicorn.Config(
                 guarded, lifespan="off", access_log=False, log_level="critical", server_header=False
             )
@@ -200,11 +199,3 @@ async def _not_valid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     return problem(422, "invalid", f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: the runner decides what Ctrl-C means."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

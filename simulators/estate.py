@@ -4,7 +4,6 @@ import asyncio
 import gc
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -30,6 +29,7 @@ from .kit.face import Face
 from .kit.idempotency import IdempotencyStore, KeyMode
 from .kit.ledger import Event, Ledger, World
 from .kit.orders import LineQuantity, OrderContent
+from .kit.server import Server
 from .levers import BACKLOG, Port, SystemLevers
 from .marketplace.ledger import MarketplaceLedger
 from .oms.ledger import OmsLedger
@@ -215,7 +215,7 @@ class Estate:
                 proxy_headers=False,
                 backlog=BACKLOG,
             )
-            system.server = _Server(config)
+            system.server = Server(config)
             self._tasks.append(loop.create_task(system.server.serve(sockets=[system.socket])))
         self._tasks.append(loop.create_task(self._keep_flushing()))
         while not all(system.server and system.server.started for system in self.systems.values()):
@@ -532,14 +532,6 @@ class Estate:
         while True:
             await asyncio.sleep(FLUSH_S)
             self.writer.flush()
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: the runner decides what Ctrl-C means."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def _listen(name: str, host: str, port: int) -> Port:

@@ -21,11 +21,11 @@ DIMENSIONS = ("injection", "reason", "record", "system")
 
 OBJECTIVES = "objectives"
 
-# What judging has found so far; key figures may be about it.
-_SO_FAR = (
-    "CREATE TEMP TABLE IF NOT EXISTS asked_invariants (id VARCHAR, examined BIGINT, violated BIGINT, indeterminate BIGINT)",
-    "CREATE TEMP TABLE IF NOT EXISTS checked_objectives (objective VARCHAR, channel VARCHAR, met BOOLEAN)",
-)
+_SO_FAR = {
+    "asked_invariants": "id VARCHAR, examined BIGINT, violated BIGINT, indeterminate BIGINT",
+    "checked_objectives": "objective VARCHAR, channel VARCHAR, met BOOLEAN",
+}
+"""Tables of what judging has found so far, with their columns; key figures may be about it."""
 
 # Each is asked over all samples and for each channel; the first column is the value, the second the count.
 _SQL = {
@@ -108,7 +108,7 @@ class Kpi:
         """Measure it. A query that fails gives null values with the reason."""
         try:
             for table in _SO_FAR:
-                history.connection.execute(table)
+                _made(history, table)
             history.connection.execute(f"CREATE OR REPLACE TEMP TABLE samples AS {self.sql}")
             if not self.percentiles:
                 return [self._value(history, self.name, _SQL[self.measure], 1)]
@@ -160,7 +160,7 @@ def units(kpis: Iterable[Kpi]) -> dict[str, str]:
 def note_invariants(history: History, results: Iterable[InvariantResult]) -> None:
     """Let the key figures ask what became of the invariants."""
     rows = [(one.id, one.examined, one.findings_count, one.indeterminate) for one in results]
-    _note(history, 0, "asked_invariants", rows)
+    _note(history, "asked_invariants", rows)
 
 
 def note_objectives(history: History, results: Iterable[ObjectiveResult]) -> None:
@@ -170,11 +170,15 @@ def note_objectives(history: History, results: Iterable[ObjectiveResult]) -> Non
         for one in results
         for channel, met in ((None, bool(one.met)), *one.by_channel.items())
     ]
-    _note(history, 1, "checked_objectives", rows)
+    _note(history, "checked_objectives", rows)
 
 
-def _note(history: History, place: int, table: str, rows: Sequence[tuple[object, ...]]) -> None:
-    history.connection.execute(_SO_FAR[place])
+def _made(history: History, table: str) -> None:
+    history.connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} ({_SO_FAR[table]})")
+
+
+def _note(history: History, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+    _made(history, table)
     history.connection.execute(f"DELETE FROM {table}")
     if rows:
         marks = ", ".join("?" for _ in rows[0])

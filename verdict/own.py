@@ -13,7 +13,7 @@ from ..history.reader import History
 from . import wire
 from .errors import HeaderError, VerdictError
 from .invariant import Invariant, catalogue
-from .own_function import OwnFunction
+from .own_function import OwnFunction, found_for_a_select
 from .result import InvariantResult
 
 _FUNCTION = re.compile(r"(?P<file>.+\.py)(?::(?P<name>[^:/\\]*))?$")
@@ -134,10 +134,8 @@ def check(named: Iterable[str]) -> None:
 
 def _check_one_query(own: Invariant, name: str, history: History) -> None:
     try:
-        statements = history.connection.extract_statements(own.sql)
+        found = found_for_a_select(history, own.sql)
     except duckdb.Error:
         return  # asking it says what is wrong
-    kinds = [one.type for one in statements]
-    if kinds != [duckdb.StatementType.SELECT]:
-        found = ", ".join(kind.name for kind in kinds) or "nothing"
+    if found is not None:
         raise HeaderError(f"{name}: expected one SELECT, got {found}")

@@ -50,11 +50,17 @@ class ReadOnly:
         return self._history.body(name)
 
     def _checked(self, sql: str) -> str:
-        kinds = [one.type for one in self._history.connection.extract_statements(sql)]
-        if kinds != [duckdb.StatementType.SELECT]:
-            found = ", ".join(kind.name for kind in kinds) or "nothing"
+        if (found := found_for_a_select(self._history, sql)) is not None:
             raise ValueError(f"a history can only be read: expected one SELECT, got {found}")
         return sql
+
+
+def found_for_a_select(history: History, sql: str) -> str | None:
+    """What a text holds where one SELECT was expected, in words; null where it is one. Raises duckdb.Error."""
+    kinds = [one.type for one in history.connection.extract_statements(sql)]
+    if kinds == [duckdb.StatementType.SELECT]:
+        return None
+    return ", ".join(kind.name for kind in kinds) or "nothing"
 
 
 class _WrongRow(Exception):

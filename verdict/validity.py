@@ -75,15 +75,14 @@ def _at_limit(history: History) -> Iterator[str]:
     run = history.run
     if not isinstance(run.get("load"), Mapping):
         return
-    early = bool(run.get("ended_early")) or any(
-        _sut_alive(run)
-    )  # then what was not sent was no longer wanted
+    died = any(_sut_alive(run))
+    early = died or bool(run.get("ended_early"))  # then what was not sent was no longer wanted
     late_s = _acts_late_s(history)
     if (late_s is not None and late_s > LATE_UNDER_LOAD_S) or (run.get("unsent") and not early):
         yield "generator"
     if (_of(run["load"], "estate", "loop_lag_p99_s") or 0.0) > LAG_UNDER_LOAD_S:
         yield "estate"
-    if any(_sut_alive(run)) or (not early and run.get("settled") is not True):
+    if died or (not early and run.get("settled") is not True):
         yield "sut"
 
 
