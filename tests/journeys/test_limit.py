@@ -21,10 +21,9 @@ SLOW_ERP = """
 name: slow-erp
 settle: { quiet_s: 1 }
 schedule:
-  - id: few-workers
-    fault: latency-under-load
-    on: erp.create_sales_order
-    set: { per_call_s: 0.4, free_calls: 0, max_s: 6 }
+  # a fixed time besides, so that calls meet there on a fast machine too
+  - { id: slow, fault: latency, on: erp.create_sales_order, set: { seconds: 0.3 } }
+  - { id: few-workers, fault: latency-under-load, on: erp.create_sales_order, set: { per_call_s: 1, free_calls: 1, max_s: 8 } }
 """
 
 
