@@ -21,9 +21,9 @@ SLOW_ERP = """
 name: slow-erp
 settle: { quiet_s: 1 }
 schedule:
-  # a fixed time besides, so that calls meet there on a fast machine too
-  - { id: slow, fault: latency, on: erp.create_sales_order, set: { seconds: 0.3 } }
-  - { id: few-workers, fault: latency-under-load, on: erp.create_sales_order, set: { per_call_s: 1, free_calls: 1, max_s: 8 } }
+  - { id: few-workers, fault: latency-under-load, on: erp.create_sales_order, set: { per_call_s: 0.5, free_calls: 1, max_s: 4 } }
+  # a fixed time in each of them, so that calls meet there on a fast machine too
+  - { id: slow, fault: latency, on: erp.create_sales_order, set: { seconds: 0.4 } }
 """
 
 
@@ -42,5 +42,5 @@ def test_two_rates_are_enough_where_one_holds_and_the_next_breaks(tmp_path: Path
         return
     assert outcomes == {60: "held", 900: "broke"}, done.stderr
     assert (found["highest_held_per_min"], found["lowest_broke_per_min"]) == (60, 900)
-    assert found["broken"][0].startswith("order_sync_latency_p50 <= 2, but it was ")
+    assert found["broken"][0].startswith("order_sync_latency_p50 <= 2")
     assert done.code == 0
