@@ -13,6 +13,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from peakproof import cli
+from peakproof.commands import console, guard
+from peakproof.commands.catalogue import CATALOGUES
+from peakproof.commands.progress import Shown
 from peakproof.scenarios.errors import RunError, SutDied
 from peakproof.scenarios.runner import Progress
 from peakproof.scenarios.scenario import Scenario
@@ -28,7 +31,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.fixture(autouse=True)
 def _desk() -> Iterator[None]:
     yield
-    cli._Desk.folder = None
+    guard.Desk.folder = None
 
 
 def peakproof(*arguments: str) -> Result:
@@ -408,7 +411,7 @@ def closed_pipe() -> Iterator[TextIO]:
 
 
 def test_progress_that_nobody_reads_any_more_falls_silent(closed_pipe: TextIO) -> None:
-    progress = cli._Progress(file=closed_pipe)
+    progress = console.ProgressConsole(file=closed_pipe)
     progress.print("1 s  workload")
     progress.print("2 s  workload")
     assert progress.quiet
@@ -417,7 +420,7 @@ def test_progress_that_nobody_reads_any_more_falls_silent(closed_pipe: TextIO) -
 def test_a_run_goes_on_and_is_judged_when_nobody_reads_its_progress(
     runner: type[FakeRunner], closed_pipe: TextIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "err", cli._Progress(file=closed_pipe))
+    monkeypatch.setattr(console, "err", console.ProgressConsole(file=closed_pipe))
     result = peakproof("run")
     assert "INCONCLUSIVE" in result.stdout
     assert (tmp_path / "runs" / "one" / "verdict.json").is_file()
@@ -426,9 +429,9 @@ def test_a_run_goes_on_and_is_judged_when_nobody_reads_its_progress(
 def test_a_result_that_nobody_reads_is_exit_code_3(
     closed_pipe: TextIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    @cli.guarded
+    @guard.guarded
     def show() -> None:
-        cli._stdout().print("PASS")
+        console.stdout().print("PASS")
 
     monkeypatch.setattr(sys, "stdout", closed_pipe)
     with pytest.raises(SystemExit) as left:
@@ -543,7 +546,7 @@ def test_an_interruption_is_no_verdict(runner: type[FakeRunner]) -> None:
 # Looking
 
 
-@pytest.mark.parametrize("kind", sorted(cli.CATALOGUES))
+@pytest.mark.parametrize("kind", sorted(CATALOGUES))
 def test_every_catalogue_is_listed_in_words_and_as_json(kind: str) -> None:
     words, document = peakproof("list", kind), peakproof("list", kind, "--json")
     assert (words.exit_code, document.exit_code) == (0, 0)
@@ -667,7 +670,7 @@ def test_the_command_starts_in_every_way(start: list[str]) -> None:
 
 
 def test_the_rate_is_that_of_the_last_seconds_of_buying() -> None:
-    shown = cli._Shown()
+    shown = Shown()
     told = [
         shown._rate(Progress(phase, at_s, orders, 137, 0, []))
         for phase, at_s, orders in [

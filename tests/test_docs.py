@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from peakproof.chaos.registry import FAULTS
-from peakproof.cli import CATALOGUES
+from peakproof.commands.catalogue import CATALOGUES
 from peakproof.scenarios.scenario import Scenario
 from peakproof.scenarios.starting import CI, Wishes, files_of
 from peakproof.scenarios.suite import scenarios_of

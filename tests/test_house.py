@@ -22,8 +22,9 @@ FLOORS = {
     "middleware": 2,
     "scenarios": 3,
     "contracts": 4,
-    "cli": 5,
-    "__main__": 6,
+    "commands": 5,
+    "cli": 6,
+    "__main__": 7,
 }
 """As DESIGN.md draws them: a room may import rooms of lower floors; those of its own floor are strangers."""
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from peakproof import cli
+from peakproof.commands import suite
 from peakproof.scenarios.config import SutConfig
 from peakproof.scenarios.errors import UsageError
 from peakproof.scenarios.scenario import Scenario
@@ -63,7 +63,7 @@ def test_a_suite_leaves_out_what_cannot_be_and_one_that_is_named_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     wanted = scenarios_of("full")
-    kept = cli._possible(wanted, ELSEWHERE, named=False)
+    kept = suite._possible(wanted, ELSEWHERE, named=False)
     assert {one.name for one in wanted} - {one.name for one in kept} == {
         "middleware-restart",
         "replay-parked",
@@ -72,4 +72,4 @@ def test_a_suite_leaves_out_what_cannot_be_and_one_that_is_named_is_refused(
         "left out: middleware-restart: schedule.killed-at-the-peak: sut-kill needs" in capsys.readouterr().err
     )
     with pytest.raises(UsageError, match=r"^scenario middleware-restart: schedule\."):
-        cli._possible(wanted, ELSEWHERE, named=True)
+        suite._possible(wanted, ELSEWHERE, named=True)

@@ -1,0 +1,93 @@
+"""``peakproof load`` with a search: one rate after another, until one breaks."""
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from .console import echo_document, err, say, stdout, to_pull_request
+from .given import judged_by, overrides_of, sut_for
+from .guard import Desk
+from .progress import Shown
+
+if TYPE_CHECKING:
+    from ..loadtests.search import Search
+    from ..scenarios.scenario import Scenario
+    from ..scenarios.spread import Spread
+    from ..verdict.limit import Step
+
+
+def find_limit(
+    profile: str,
+    window: str | None,
+    search: "Search",
+    scenario: str | None,
+    config: Path | None,
+    middleware: str | None,
+    seed: int,
+    overrides: list[str] | None,
+    invariants: list[str] | None,
+    objectives: list[str],
+    ui: int | None,
+    spread: "Spread | None",
+    out: Path,
+    as_json: bool,
+) -> NoReturn:
+    """Run one rate after another, show each verdict as it comes and what they come to, and exit."""
+    from ..scenarios.abort import those_to_watch
+    from ..scenarios.limit import LimitRunner
+    from ..scenarios.load import LoadRunner, loaded
+
+    wishes = overrides_of(overrides or [])
+
+    def at(per_min: float) -> "Scenario":
+        return loaded(profile, per_min, search.lasts_s(per_min), scenario, window).with_overrides(wishes)
+
+    first = at(search.start_per_min)
+    choice = sut_for(config, middleware, first)
+    named = [*first.objectives, *choice.judge.objectives, *objectives]
+    unless_named = {} if named else {"objectives": search.objectives}
+    first = first.model_copy(update=unless_named)
+    judged = judged_by(invariants, objectives, choice.judge, first.objectives)
+    must_hold = [*first.objectives, *judged.objectives]
+    first.plan(seed)
+    say(f"profile {profile}: from {search.start_per_min:g}/min on, until a rate breaks; seed {seed}")
+    say(f"what must hold: {'; '.join(must_hold)}, and every invariant")
+    with Shown() as shown:
+        runner = LimitRunner(
+            profile,
+            search,
+            lambda per_min: at(per_min).model_copy(update=unless_named).fit_for(choice.sut)[0],
+            functools.partial(
+                LoadRunner,
+                sut=choice.sut,
+                seed=seed,
+                origin=choice.origin,
+                ui_port=ui,
+                spread=spread,
+                abort_on=those_to_watch(must_hold),
+            ),
+            seed=seed,
+            out=out,
+            invariants=judged.invariants,
+            objectives=judged.objectives,
+            on_start=lambda per_min, one: say(f"{per_min:,.6g}/min for {one.duration_s:g} s"),
+            on_progress=shown,
+            on_judged=_say_step,
+        )
+        with Desk.of(runner, out):
+            limit = runner.run()
+    if as_json:
+        echo_document(limit.document())
+    else:
+        from ..verdict.render.limit import render
+
+        render(limit, stdout())
+    say(f"recorded in {runner.folder}; read {runner.folder / 'report.html'}")
+    to_pull_request(runner.folder)
+    raise SystemExit(limit.exit_code)
+
+
+def _say_step(step: "Step") -> None:
+    from ..verdict.render.limit import line
+
+    err.print(line(step), soft_wrap=True)
