@@ -201,7 +201,6 @@ class Estate:
     async def start(self) -> None:
         """Serve every system; returns when all accept connections."""
         self._loop = loop = asyncio.get_running_loop()
-        await self.dispatcher.start()
         for system in self.systems.values():
             config = uvicorn.Config(
                 system.door,
