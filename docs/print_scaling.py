@@ -75,6 +75,18 @@ systems and 0.4 KB for each line (`--only state` measures it): a million orders 
 5. **The machine**: generator, estate and middleware on one machine take processors from each other. Give each a processor of
    its own, and the middleware a machine of its own, before you believe a percentile.
 
+## How far this machine goes
+
+```sh
+python -m peakproof.loadtests.bench --only keeping-up --middleware lean --per-s 100 --seconds 60
+python -m peakproof.loadtests.bench --only soak --per-s 20 --seconds 1800
+```
+
+`lean` stands in for a middleware: it makes the calls of order-to-ship and costs next to nothing, so that what gives way is the
+estate or the generator. The first command says how late orders were sent (1 in 100 may be 50 ms late), who waited and how busy each
+process was. The second looks at the memory of each process and says by how much it grows with every order beyond what the
+systems keep of one. Both take any middleware that `--middleware` of a run takes.
+
 ## On several machines
 
 `deploy/` has a Dockerfile, `compose.yaml` and `kubernetes.yaml`: the estate with Locust's master, Locust workers and the middleware, each in a

@@ -182,6 +182,8 @@ class Plan:
     """Shipped, captured and invoiced long before the run; their ``at_s`` is negative."""
     prices: Mapping[str, Mapping[str, Decimal]] = field(repr=False)
     """The opening price list: SKU, then currency. It names every SKU of the plan."""
+    stock_cover: float | None = None
+    """How many times the demand of every SKU stands in the warehouse as the run begins; None is as measured."""
     whole_day: tuple[Item, ...] = field(default=(), repr=False)
     """Everything of the day of which ``items`` are only a part; empty where they are all of it."""
 

@@ -83,8 +83,9 @@ class Habits:
     """How shoppers and the back office differ from what was measured; None is as measured.
 
     ``cancelled_share`` and ``returned_share`` are parts of the orders, ``repriced`` counts price changes,
-    ``rush_share`` is the part of the orders that also want one unit of the day's most wanted article, and
-    ``repriced_between`` the parts of the workload's time from which to which prices change.
+    ``rush_share`` is the part of the orders that also want one unit of the day's most wanted article,
+    ``repriced_between`` the parts of the workload's time from which to which prices change, and ``stock_cover`` how
+    many times the demand stands in the warehouse as the run begins.
     """
 
     cancelled_share: float | None = None
@@ -92,6 +93,7 @@ class Habits:
     repriced: int | None = None
     rush_share: float = 0.0
     repriced_between: tuple[float, float] = back_office.REPRICED_BETWEEN
+    stock_cover: float | None = None
 
 
 def plan(
@@ -144,6 +146,7 @@ def plan(
         items=tuple(orders),
         before_run=before_run,
         prices=_prices(trace.orders, orders, before_run, currencies),
+        stock_cover=habits.stock_cover,
     )
     calm = [order for order in orders if _is_calm(order, hot)]
     if len(calm) * 4 < len(orders):

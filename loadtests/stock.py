@@ -48,14 +48,15 @@ def hot_skus(orders: Iterable[Basket]) -> frozenset[str]:
 
 
 def opening_stock(plan: Plan) -> dict[str, dict[str, int]]:
-    """Units by SKU and location: about 1.2 times the demand of the whole day, 0.6 times for hot SKUs.
+    """Units by SKU and location: about 1.2 times the demand of the whole day, 0.6 times for hot SKUs, unless the plan
+    says how many times.
 
     Locations share a SKU by seeded parts; some SKUs lie at the first one alone.
     """
     wanted = demand(plan.expected_orders)
     hot = hot_skus(plan.expected_orders)
     return {
-        sku: split(_units(wanted[sku], sku in hot), sku, plan.locations, plan.seed)
+        sku: split(_units(wanted[sku], _cover(plan, sku in hot)), sku, plan.locations, plan.seed)
         for sku in sorted(plan.prices)
     }
 
@@ -72,7 +73,13 @@ def split(units: int, sku: str, locations: tuple[str, ...], seed: int) -> dict[s
     return parts
 
 
-def _units(wanted: int, is_hot: bool) -> int:
+def _cover(plan: Plan, is_hot: bool) -> float:
+    if plan.stock_cover is not None:
+        return plan.stock_cover
+    return HOT_COVER if is_hot else COVER
+
+
+def _units(wanted: int, cover: float) -> int:
     if not wanted:
         return IDLE_UNITS
-    return max(1, floor(wanted * HOT_COVER)) if is_hot else ceil(wanted * COVER)
+    return max(1, floor(wanted * cover)) if cover < 1 else ceil(wanted * cover)

@@ -105,6 +105,8 @@ class Workload(Value):
     """From which part of the workload to which prices change."""
     rush_share: Annotated[Number, Field(ge=0, le=1)] = 0.0
     """Part of the orders that also want one unit of the day's most wanted article, on every channel."""
+    stock_cover: Annotated[Number, Field(gt=0)] | None = None
+    """So many times the day's demand stands in the warehouse of every article; else 1.2, and too little of the most wanted."""
     unknown_items: Annotated[Whole, Field(ge=0)] = 0
     """So many SKUs that are missing from the ERP's item master: each costs one order a rejection for good."""
     only: tuple[str, ...] = ()
@@ -443,6 +445,7 @@ class Scenario(Value):
                     workload.repriced,
                     workload.rush_share,
                     workload.repriced_between,
+                    workload.stock_cover,
                 ),
             )
         except ValueError as error:

@@ -9,14 +9,16 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from . import order_cost
+from . import order_cost, soak
 from .calls import CallCosts, measure_calls, measure_gate
 from .comparison import Comparison, measure_peers, table
 from .judging import JudgingCost, measure_judging
-from .keeping_up import MOST_BEHIND_S, KeepingUp, measure_keeping_up
+from .keeping_up import MOST_BEHIND_S, MOST_LATE_S, KeepingUp, measure_keeping_up
 from .state import StateCost, measure_state
 
 MEASURES = ("calls", "gate", "peers", "state", "judging", "keeping-up", "cost")
+SOAK = "soak"
+"""Takes half an hour, and is measured only where it is asked for."""
 MOST_CPU_RATIO = 4.0
 MOST_GATE_RATIO = 1.05
 MOST_BYTES_PER_ORDER = 2_048
@@ -27,7 +29,7 @@ MOST_SECONDS_PER_MILLION_CALLS = 10.0
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m peakproof.loadtests.bench", description=__doc__)
-    parser.add_argument("--only", choices=MEASURES, help="measure only this")
+    parser.add_argument("--only", choices=(*MEASURES, SOAK), help="measure only this")
     parser.add_argument("--rounds", type=int, default=9, help="interleaved rounds (default 9)")
     parser.add_argument("--orders", type=int, default=4_000, help="orders in a round (default 4000)")
     parser.add_argument("--connections", type=int, default=32, help="connections of the client (default 32)")
@@ -43,18 +45,30 @@ def main() -> None:
     parser.add_argument(
         "--per-s",
         type=float,
-        help="orders a second to keep up with (default 50), or to know the cost of (40)",
+        help="orders a second to keep up with (default 50), to know the cost of (40), or to soak (20)",
     )
-    parser.add_argument("--seconds", type=float, default=20.0, help="so long (default 20)")
-    parser.add_argument("--middleware", default="reference", help="which is to keep up (default reference)")
+    parser.add_argument("--seconds", type=float, help="so long (default 20, of a soak 1800)")
+    parser.add_argument(
+        "--middleware",
+        help="which is to keep up (default reference), or to soak (default lean): "
+        "reference, or lean, which makes the calls of order-to-ship and costs next to nothing",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     asked = parser.parse_args()
     if asked.peers is not None and not asked.peers.is_dir():
         parser.error(f"argument --peers: {asked.peers} is no folder")
 
     measured: dict[
-        str, CallCosts | Comparison | list[StateCost] | JudgingCost | KeepingUp | list[order_cost.OrderCost]
+        str,
+        CallCosts
+        | Comparison
+        | list[StateCost]
+        | JudgingCost
+        | KeepingUp
+        | list[order_cost.OrderCost]
+        | soak.Soak,
     ] = {}
+    seconds, middleware = asked.seconds or 20.0, asked.middleware or "reference"
     tables = []
     if asked.only in (None, "calls"):
         _say(f"calls: {asked.rounds} rounds of {2 * asked.orders} requests to each of two servers")
@@ -90,19 +104,23 @@ def main() -> None:
         tables.append(_judging_table(judging))
     if asked.only in (None, "keeping-up"):
         per_s = asked.per_s or 50.0
-        _say(f"keeping up: {per_s:g} orders of 3 lines a second for {asked.seconds:g} s, then what is left")
-        kept = measure_keeping_up(per_s, asked.seconds, asked.middleware)
+        _say(f"keeping up: {per_s:g} orders of 3 lines a second for {seconds:g} s, then what is left")
+        kept = measure_keeping_up(per_s, seconds, middleware)
         measured["keeping-up"] = kept
         tables.append(_keeping_up_table(kept))
     if asked.only in (None, "cost"):
         per_s = asked.per_s or 40.0
         rates = (order_cost.LOW * per_s, per_s)
-        _say(
-            f"cost: {rates[0]:g} and {per_s:g} orders of 3 lines a second for {asked.seconds:g} s each, metered"
-        )
-        costs = [order_cost.measure_order_cost(rate, asked.seconds, asked.middleware) for rate in rates]
+        _say(f"cost: {rates[0]:g} and {per_s:g} orders of 3 lines a second for {seconds:g} s each, metered")
+        costs = [order_cost.measure_order_cost(rate, seconds, middleware) for rate in rates]
         measured["cost"] = costs
         tables += [*map(order_cost.table, costs), order_cost.told(order_cost.capacity_of(*costs))]
+    if asked.only == SOAK:
+        per_s, seconds, middleware = asked.per_s or 20.0, asked.seconds or 1_800.0, asked.middleware or "lean"
+        _say(f"soak: {per_s:g} orders of 3 lines a second for {seconds:g} s, and who holds how much memory")
+        soaked = soak.measure_soak(per_s, seconds, middleware)
+        measured[SOAK] = soaked
+        tables.append(soak.table(soaked))
     if asked.json:
         print(json.dumps(measured, default=asdict, indent=2))
     else:
@@ -141,11 +159,24 @@ def _keeping_up_table(kept: KeepingUp) -> str:
         f"{name:<10}{waits.p50_s:>9.2f}{waits.p95_s:>9.2f}{waits.behind_s:>+25.2f}{waits.left_s:>19.1f}{waits.never:>8}"
         for name, waits in (("posted", kept.posted), ("shipped", kept.shipped))
     ]
+    busy = ", ".join(
+        f"{name} {share:.0%}"
+        for name, share in (
+            ("estate", kept.estate_busy),
+            ("generator", kept.generator_busy),
+            ("middleware", kept.middleware_busy),
+        )
+        if share is not None
+    )
     told = (
         f"keeping up with {kept.wanted_per_s:g} orders of 3 lines a second: {'yes' if kept.keeps_up else 'NO'} "
         f"(the last quarter may wait {MOST_BEHIND_S:g} s longer than the first)\n"
         f"{kept.orders} orders at {kept.placed_per_s:.1f} a second, {kept.calls} calls, verdict {kept.verdict}{reasons}; "
         f"nothing left to do {kept.done_s:.1f} s after the last order\n"
+        f"sent late: half of all orders {kept.late.p50_s * 1e3:.1f} ms, 1 in 100 {kept.late.p99_s * 1e3:.1f} ms or more, "
+        f"the latest {kept.late.max_s * 1e3:.0f} ms, never {kept.unsent}: {'on time' if kept.on_time else 'TOO LATE'} "
+        f"(1 in 100 may be {MOST_LATE_S * 1e3:g} ms late)\n"
+        f"busy, of one processor each: {busy}\n"
         f"{kept.availability_changes} changes of availability told to both channels in {kept.availability_calls} calls\n"
         f"on {kept.processors} processors that {kept.load_before:.1f} processes wanted before it began"
     )

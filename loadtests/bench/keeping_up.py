@@ -1,39 +1,22 @@
 """Whether a middleware keeps up: a steady rate of small orders through the whole estate, by the command, without faults.
 
-Everything is switched on and shares the machine: the estate with its history, the middleware in a process of its own, and
-the shoppers. ``MOST_BEHIND_S`` says what counts as keeping up.
+``MOST_BEHIND_S`` says what counts as keeping up, ``MOST_LATE_S`` what counts as sent on time.
 """
 
-import csv
-import json
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ...history.reader import History
-from ..trace import Trace
-from ..trace.trace import COLUMNS, TraceLine
+from .steady import run_steadily
 
-LINES = 3
+MOST_LATE_S = 0.05
+"""So late may the generator send 1 in 100 orders."""
 FEWEST = 8
 """Orders in which quarters can be told apart."""
 MOST_BEHIND_S = 1.0
 """Of a middleware that is too slow, each order waits longer than the one before; so much more is no trend."""
-STEADY = f"summary = 'The same rate all day'\nday_multiple = 1.0\nhourly_percent = {[100 / 24] * 24}\n"
-SCENARIO = """\
-name: keeping-up
-title: Keeping up
-description: A steady rate of small orders, and no faults.
-duration_s: {seconds}
-time_scale: 0.01
-workload: {{ trace: {folder}/orders.csv, profile: {folder}/steady.toml, shares: {{ web: 0.6, bazaar: 0.4 }} }}
-settle: {{ quiet_s: 3, max_s: 120 }}
-"""
 POSTED = "e.kind = 'sales_order_posted'"
 SHIPPED = "e.kind = 'shipment_recorded' AND e.status = 'shipped'"
 """The channel has been told of the last shipment; before that the order was booked, picked and packed."""
@@ -49,6 +32,21 @@ PUBLISHED = """\
 SELECT (SELECT count(*) FROM effects WHERE kind = 'availability_computed' AND actor IS NULL) AS changes,
        (SELECT count(*) FROM sut_calls WHERE operation LIKE 'publish_availability%') AS calls
 """
+LATE = """\
+SELECT quantile_cont((at_ns - due_ns) / 1e9, 0.5) AS p50_s, quantile_cont((at_ns - due_ns) / 1e9, 0.99) AS p99_s,
+       max((at_ns - due_ns) / 1e9) AS max_s
+FROM   workload
+WHERE  kind = 'order'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """How late the generator sent orders, each counted from when it was due."""
+
+    p50_s: float
+    p99_s: float
+    max_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +83,13 @@ class KeepingUp:
     availability_changes: int
     availability_calls: int
     """So many calls told both channels of them."""
+    late: Late
+    unsent: int
+    """Orders that were due and never sent."""
+    estate_busy: float | None
+    generator_busy: float | None
+    middleware_busy: float | None
+    """Shares of one processor, as 19 of 20 looks in a run had them."""
     load_before: float
     """Processes that wanted the machine's processors in the minute before."""
     processors: int
@@ -94,73 +99,46 @@ class KeepingUp:
         """It lost nothing, and its orders did not wait longer and longer."""
         return self.verdict == "pass" and max(self.posted.behind_s, self.shipped.behind_s) <= MOST_BEHIND_S
 
+    @property
+    def on_time(self) -> bool:
+        """Every order was sent, and no more than 1 in 100 too late."""
+        return not self.unsent and self.late.p99_s <= MOST_LATE_S
+
 
 def measure_keeping_up(per_s: float, seconds: float, middleware: str = "reference") -> KeepingUp:
     """Run ``per_s`` orders of three lines a second for so many seconds. RuntimeError where there is no verdict."""
     load_before = os.getloadavg()[0]
     with TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "steady.toml").write_text(STEADY, "utf-8")
-        (folder / "keeping-up.yaml").write_text(SCENARIO.format(seconds=seconds, folder=folder), "utf-8")
-        write_orders(folder / "orders.csv", round(per_s * seconds))
-        scenario, options = str(folder / "keeping-up.yaml"), ("--middleware", middleware)
-        done = subprocess.run(
-            [sys.executable, "-m", "peakproof", "run", scenario, *options, "--json", "--out", name],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        try:
-            document = json.loads(done.stdout)
-            (run,) = (found.parent for found in folder.glob("*/run.json"))
-        except (ValueError, OSError):
-            raise RuntimeError(f"peakproof run failed: {done.stderr.strip()[-400:]}") from None
-        with History.of_run(run) as history:
+        run = run_steadily(Path(name), per_s, seconds, middleware)
+        with History.of_run(run.folder) as history:
             posted, shipped = (
                 [(row["placed_ns"], row["waited_s"]) for row in history.rows(WAITS.format(step=step))]
                 for step in (POSTED, SHIPPED)
             )
             last_change_ns = history.one("SELECT max(at_ns) FROM sut_calls WHERE changes")
             (published,) = history.rows(PUBLISHED)
+            (late,) = history.rows(LATE)
     first_ns, last_ns = posted[0][0], posted[-1][0]
     return KeepingUp(
         wanted_per_s=per_s,
         placed_per_s=(len(posted) - 1) / ((last_ns - first_ns) / 1e9),
         orders=len(posted),
-        calls=document["counts"]["calls"],
-        verdict=document["verdict"],
-        reasons=tuple(document["reasons"]),
+        calls=run.document["counts"]["calls"],
+        verdict=run.document["verdict"],
+        reasons=tuple(run.document["reasons"]),
         availability_changes=published["changes"],
         availability_calls=published["calls"],
         posted=waits_of(posted),
         shipped=waits_of(shipped),
         done_s=(last_change_ns - last_ns) / 1e9,
+        late=Late(**late),
+        unsent=run.record["unsent"],
+        estate_busy=run.record["load"]["estate"]["cpu_p95"],
+        generator_busy=run.record["load"]["generator"]["cpu_p95"],
+        middleware_busy=run.record["load"]["sut"]["cpu_p95"],
         load_before=load_before,
         processors=os.cpu_count() or 1,
     )
-
-
-def write_orders(path: Path, number: int) -> None:
-    """A trace of so many orders of three lines: three neighbours of a real basket each, evenly over one day."""
-    with path.open("w", encoding="utf-8", newline="") as text:
-        rows = csv.writer(text)
-        rows.writerow(COLUMNS)
-        for order, lines in zip(range(number), _baskets(), strict=False):
-            minute = order * 24 * 60 // number
-            placed_at = f"2011-11-17T{minute // 60:02d}:{minute % 60:02d}"
-            for line in lines:
-                goods = (line.sku, line.quantity, line.unit_price, "GBP")
-                rows.writerow((f"S{order:06d}", placed_at, *goods, "", "GB", "order", "item"))
-
-
-def _baskets() -> Iterator[tuple[TraceLine, ...]]:
-    """Again and again, for there are about a thousand different ones."""
-    baskets = [
-        order.lines[first : first + LINES]
-        for order in Trace.shipped().orders
-        for first in range(0, len(order.lines) - LINES + 1, LINES)
-    ]
-    return cycle(baskets)
 
 
 def waits_of(orders: list[tuple[int, float | None]]) -> Waits:

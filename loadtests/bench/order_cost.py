@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .keeping_up import LINES, STEADY, write_orders
 from .metered import EVENTS, REST
+from .steady import LINES, STEADY, write_orders
 
 LOW = 0.25
 """The lower of the two rates, as a part of the higher: what there is to do without orders shows in the difference."""

@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from peakproof.loadtests.bench.keeping_up import LINES, STEADY, KeepingUp, Waits, waits_of, write_orders
+from peakproof.loadtests.bench.keeping_up import KeepingUp, Late, Waits, waits_of
+from peakproof.loadtests.bench.steady import LINES, STEADY, prepared, write_orders
 from peakproof.loadtests.profile import Profile
 from peakproof.loadtests.trace import Trace
+from peakproof.scenarios.config import SutConfig
+from peakproof.scenarios.flows import FULL
+from peakproof.scenarios.scenario import Scenario
 
 
 def test_its_orders_are_of_three_real_lines(tmp_path: Path) -> None:
@@ -42,6 +46,25 @@ def test_whoever_waits_as_long_at_the_end_keeps_up_unless_something_broke() -> N
     assert not kept(STEADILY, STEADILY, "inconclusive").keeps_up
 
 
+def test_all_orders_are_sent_and_1_in_100_at_most_50_ms_late() -> None:
+    assert kept(STEADILY, STEADILY).on_time
+    assert not kept(STEADILY, STEADILY, late=Late(p50_s=0.001, p99_s=0.051, max_s=0.3)).on_time
+    assert not kept(STEADILY, STEADILY, unsent=1).on_time
+
+
+@pytest.mark.parametrize("middleware", ["reference", "lean"])
+def test_what_a_run_reads_can_be_read(tmp_path: Path, middleware: str) -> None:
+    words = prepared(tmp_path, 20.0, 60.0, middleware)
+    assert words[:2] == ["load", str(tmp_path / "steady.toml")]
+    made = Scenario.read(tmp_path / "steady.yaml").with_overrides({"workload.profile": words[1]})
+    if middleware == "lean":
+        assert made.flows == ("order-to-ship",)
+        assert SutConfig.load(tmp_path / "peakproof.toml").flows == made.flows
+    else:
+        assert made.flows == FULL
+        assert not (tmp_path / "peakproof.toml").exists()
+
+
 def test_nothing_posted_is_nothing_to_measure() -> None:
     with pytest.raises(RuntimeError, match="only 0 of 9 orders got so far"):
         waits_of(orders(*[None] * 9))
@@ -50,7 +73,12 @@ def test_nothing_posted_is_nothing_to_measure() -> None:
 STEADILY = waits_of(orders(*[2.0] * 12))
 
 
-def kept(posted: Waits, shipped: Waits, verdict: str = "pass") -> KeepingUp:
+ON_TIME = Late(p50_s=0.001, p99_s=0.05, max_s=0.3)
+
+
+def kept(
+    posted: Waits, shipped: Waits, verdict: str = "pass", late: Late = ON_TIME, unsent: int = 0
+) -> KeepingUp:
     return KeepingUp(
         wanted_per_s=1.0,
         placed_per_s=1.0,
@@ -61,6 +89,11 @@ def kept(posted: Waits, shipped: Waits, verdict: str = "pass") -> KeepingUp:
         posted=posted,
         shipped=shipped,
         done_s=0.0,
+        late=late,
+        unsent=unsent,
+        estate_busy=None,
+        generator_busy=None,
+        middleware_busy=None,
         availability_changes=0,
         availability_calls=0,
         load_before=0.0,

@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -179,6 +180,13 @@ def test_opening_stock_covers_demand_but_for_twenty_hot_skus(seed: int) -> None:
     ]
     assert set(locations) == {"north", "south"}
     assert min(min(parts.values()) for parts in opening_stock(made).values()) >= 0
+
+
+def test_stock_of_a_wanted_cover_runs_out_of_nothing() -> None:
+    made = replace(a_plan(), stock_cover=10.0)
+    wanted = demand(made.orders)
+    opening = {sku: sum(parts.values()) for sku, parts in opening_stock(made).items()}
+    assert all(opening[sku] == wanted[sku] * 10 for sku in wanted)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
