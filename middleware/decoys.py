@@ -47,6 +47,14 @@ class InItsTime:
 
 
 @dataclass(frozen=True, slots=True)
+class InvoicesLate:
+    """Invoices begin so late that what is credited is refused again and again until they are there."""
+
+    def turn(self, order: Any, step: str) -> AbstractAsyncContextManager[None]:
+        return after(8.0 if step == "invoice" else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Untraced:
     """Nothing carries a trace."""
 
@@ -95,6 +103,10 @@ DECOYS: dict[str, Decoy] = {
     ),
     "gathers": Decoy("Publishes in batches, every three seconds.", lambda: Policies(gather=Gathered())),
     "takes-its-time": Decoy("Begins every step half a second late.", lambda: Policies(turns=InItsTime())),
+    "asks-early": Decoy(
+        "Invoices eight seconds late, and asks for credit memos until the refusals end.",
+        lambda: Policies(turns=InvoicesLate()),
+    ),
     "one-by-one": Decoy(
         "Does one thing at a time, on a day on which nothing breaks.", lambda: Policies(turns=OneAtATime())
     ),

@@ -18,6 +18,7 @@ from .missteps import (
     BookedIsPosted,
     ByOrderAlone,
     CapturesAtPosting,
+    DecidesByOrder,
     Floats,
     OneCurrency,
     PerLine,
@@ -51,6 +52,7 @@ from .mistakes import (
     NeverGivesUp,
     NoJitter,
     NoReason,
+    NotThereYet,
     OldestWins,
     OneAtATime,
     OwnOrdersOnly,
@@ -475,6 +477,7 @@ DEFECTS: dict[str, Defect] = {
         "One queue for everything, and what is refused for good is tried for ever in front of the others.",
         lambda: Policies(turns=OneAtATime(), retry=NeverGivesUp()),
         (
+            "refusals_not_asked_for_ever",
             "poison_orders_hold_up_nobody",
             "permanent_refusals_not_retried",
         ),
@@ -680,9 +683,14 @@ DEFECTS: dict[str, Defect] = {
     "never-gives-up": Defect(
         "Tries what was refused for good every half second, for ever.",
         lambda: Policies(retry=NeverGivesUp()),
-        ("permanent_refusals_not_retried",),
+        ("refusals_not_asked_for_ever", "permanent_refusals_not_retried"),
         shown_in="poison-order",
         seconds=8,
+    ),
+    "waits-in-vain": Defect(
+        "Answers cancellations under the order's number, takes the 404 for not yet, and asks every second, for ever.",
+        lambda: Policies(steps=DecidesByOrder(), retry=NotThereYet()),
+        ("refusals_not_asked_for_ever", "cancellations_decided"),
     ),
     "retries-blindly": Defect(
         "Sends no Idempotency-Key and asks again after a lost reply without a look.",

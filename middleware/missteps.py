@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from .flows.cancel import ACCEPT, DECLINE
 from .flows.return_to_refund import CREDIT
 from .order import Order, Request, Search, Step, Wanted, amount, encoded
 from .steps.giving_up import VOID
@@ -111,6 +112,26 @@ def _capture_whole(order: Order, ref: str) -> Request:
 
 CAPTURE_WHOLE = replace(CAPTURE, name="capture_whole", request=_capture_whole)
 CAPTURED_BEFORE = replace(_any_of_the_order(CAPTURE), looks_first=True)
+
+
+@dataclass(frozen=True, slots=True)
+class DecidesByOrder:
+    """A customer's wish is answered under the order's number, which is not the wish's."""
+
+    def chosen(self, order: Order, planned: Wanted) -> Wanted:
+        return instead(planned, DECIDED_BY_ORDER)
+
+
+def _of_the_order(step: Step, answer: str) -> Step:
+    def request(order: Order, request_id: str) -> Request:
+        return replace(
+            step.request(order, request_id), path=f"/v1/cancellation-requests/{order.ref}/{answer}"
+        )
+
+    return replace(step, request=request)
+
+
+DECIDED_BY_ORDER = {ACCEPT: _of_the_order(ACCEPT, "accept"), DECLINE: _of_the_order(DECLINE, "decline")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,17 @@ class NeverGivesUp(Backoff):
 
 
 @dataclass(frozen=True, slots=True)
+class NotThereYet(Backoff):
+    """What is not found will surely come: it is asked for again every second, for ever."""
+
+    def verdict(self, reply: Reply) -> Verdict:
+        return Verdict.AGAIN if reply.status == 404 else Backoff.verdict(self, reply)
+
+    def wait_s(self, attempts: int, reply: Reply) -> float:
+        return 1.0 if reply.status == 404 else Backoff.wait_s(self, attempts, reply)
+
+
+@dataclass(frozen=True, slots=True)
 class Unrestrained:
     """As many calls as there is work, and a failing system is asked like any other."""
 

@@ -59,6 +59,7 @@ class RunRecord:
             "ended_early": None,
             "settled": False,
             "settle_reason": "the run did not get so far",
+            "in_vain_since_ns": None,
             "injections": [
                 {
                     "id": injection.id,

@@ -14,21 +14,41 @@ from .sut import Nobody, Sut
 LOOK_S = 0.1
 BRIEFLY_S = 5.0
 """So long a run may settle that the user has interrupted."""
+PASSING = frozenset({408, 425, 429})
+"""Statuses from 400 to 499 after which the same request may yet succeed, as in ``troubled_calls``."""
+TRIES = 3
+"""So often something may be refused before it counts as asked in vain."""
+QUIETS_IN_VAIN = 5
+"""So many times ``quiet_s`` nothing else must have happened before the run counts as over although something is still asked."""
 
 
 class AttentiveWriter(HistoryWriter):
-    """A history writer that knows when somebody last asked for a change, whatever came of it."""
+    """A history writer that knows when somebody last asked for a change, whatever came of it, and when last not in vain."""
 
-    __slots__ = ("last_change_ns",)
+    __slots__ = ("last_change_ns", "last_hope_ns")
 
     def __init__(self, folder: Path, process: str) -> None:
         super().__init__(folder, process)
         self.last_change_ns = 0
+        self.last_hope_ns = 0
 
     def call(self, record: Call) -> None:
         if record.changes:
             self.last_change_ns = record.at_ns
+            if not in_vain(record):
+                self.last_hope_ns = record.at_ns
         super().call(record)
+
+
+def in_vain(record: Call) -> bool:
+    """A further attempt at what was asked before, surely refused, and for no reason that passes by itself."""
+    status = record.status or 0
+    return (
+        record.attempt > TRIES
+        and record.outcome == "refused"
+        and 400 <= status < 500
+        and status not in PASSING
+    )
 
 
 class Settling:
@@ -49,6 +69,8 @@ class Settling:
         self._shop = shop
         self._clock = clock
         self._sleep = sleep
+        self.in_vain_since_ns: int | None = None
+        """Of a run that ended so: after this moment nothing happened but that the same things were asked and refused again."""
         self._since_ns = 0
         """Quiet from before is none: the SUT was last seen down by a fault, or asked for something, and what it does about
         it has yet to come."""
@@ -56,10 +78,14 @@ class Settling:
     @property
     def is_quiet(self) -> bool:
         """Nothing has changed for ``quiet_s``, and nothing is under way that ends by itself."""
-        last_ns = max(
-            self._estate.last_change_ns, self._writer.last_change_ns, self._shop.last_act_ns, self._since_ns
-        )
-        return (self._clock() - last_ns) / 1e9 >= self._settle.quiet_s and self._has_done_its_part
+        return self._is_still_since(self._last_ns(self._writer.last_change_ns), self._settle.quiet_s)
+
+    def _last_ns(self, called_ns: int) -> int:
+        """When something last happened, of calls the one at ``called_ns``."""
+        return max(self._estate.last_change_ns, called_ns, self._shop.last_act_ns, self._since_ns)
+
+    def _is_still_since(self, last_ns: int, quiet_s: float) -> bool:
+        return (self._clock() - last_ns) / 1e9 >= quiet_s and self._has_done_its_part
 
     @property
     def _has_done_its_part(self) -> bool:
@@ -77,7 +103,11 @@ class Settling:
         )
 
     async def wait(self, sut: Sut | Nobody, interrupted: asyncio.Event) -> tuple[bool, str]:
-        """Return once it is quiet and the SUT does not say that it has more to do; whether it settled, and why."""
+        """Return once it is quiet and the SUT does not say that it has more to do; whether it settled, and why.
+
+        At the deadline it is over as well where nothing moves any more and the SUT only repeats what is refused each time.
+        """
+        self.in_vain_since_ns = None
         deadline_ns = self._clock() + round(self._settle.max_s * 1e9)
         pending: int | None = None
         while sut.alive and self._clock() < deadline_ns:
@@ -98,4 +128,11 @@ class Settling:
             return True, "the system under test says that nothing is pending"
         if interrupted.is_set():
             return False, f"still busy {BRIEFLY_S:g} s after it was interrupted"
+        hope_ns = self._last_ns(self._writer.last_hope_ns)
+        if self._is_still_since(hope_ns, QUIETS_IN_VAIN * self._settle.quiet_s):
+            self.in_vain_since_ns = hope_ns
+            return (
+                True,
+                "nothing changes, although the system under test keeps asking for what is refused each time",
+            )
         return False, f"still busy after {self._settle.max_s:g} s (settle.max_s)"

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -22,6 +22,7 @@ class World:
 
     now_ns: int = 100 * SECOND_NS
     last_change_ns: int = 0
+    last_hope_ns: int = 0
     last_act_ns: int = 0
     pending: int = 0
     under_way: int = 0
@@ -37,12 +38,23 @@ class World:
         return self.now_ns
 
     def changes(self) -> None:
-        self.last_change_ns = self.now_ns
+        self.last_change_ns = self.last_hope_ns = self.now_ns
 
     async def sleep(self, seconds: float) -> None:
         self.now_ns += round(seconds * SECOND_NS)
         for happens in self.meanwhile:
             happens(self)
+
+
+@dataclass
+class Calls:
+    """What an attentive writer knows, told by hand."""
+
+    last_change_ns: int = 0
+    last_hope_ns: int = 0
+
+    def refused_again(self, world: World) -> None:
+        self.last_change_ns = world.now_ns
 
 
 class Sut:
@@ -150,11 +162,97 @@ async def test_after_ctrl_c_it_settles_briefly() -> None:
     assert (await outcome(World(), interrupted=True))[0]
 
 
-def call(*, changes: bool, at_ns: int) -> Call:
+async def settle_while_refused(
+    world: World, until_s: float = 1000, *, user: bool = False
+) -> tuple[bool, str, int | None]:
+    """Whether it settles while the same thing is asked and refused at every look, why, and since when it was in vain."""
+    calls = Calls(last_change_ns=world.now_ns, last_hope_ns=world.now_ns)
+
+    def refuse(world: World) -> None:
+        if world.now_ns < until_s * SECOND_NS:
+            calls.refused_again(world)
+
+    world.meanwhile.append(refuse)
+    interrupted = asyncio.Event()
+    if user:
+        interrupted.set()
+    double: Any = world
+    writer: Any = calls
+    sut: Any = Sut(world)
+    settling = Settling(
+        Settle(quiet_s=QUIET_FOR_S, max_s=30.0), double, writer, double, world.clock, world.sleep
+    )
+    settled, reason = await settling.wait(sut, interrupted)
+    return settled, reason, settling.in_vain_since_ns
+
+
+async def test_who_asks_in_vain_for_ever_does_not_escape() -> None:
+    settled, reason, since_ns = await settle_while_refused(World())
+    assert settled
+    assert (
+        reason == "nothing changes, although the system under test keeps asking for what is refused each time"
+    )
+    assert since_ns == 100 * SECOND_NS
+
+
+async def test_who_stops_in_time_was_only_patient() -> None:
+    assert await settle_while_refused(World(), until_s=125) == (True, "nothing changed for 2 s", None)
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        pytest.param(World(meanwhile=[World.changes]), id="the systems still move"),
+        pytest.param(World(pending=1), id="the estate still means to do something"),
+        pytest.param(World(under_way=1), id="shoppers do"),
+        pytest.param(World(sut_back_ns=125 * SECOND_NS), id="it came back only now"),
+    ],
+)
+async def test_it_is_not_in_vain_while_anything_may_still_come(world: World) -> None:
+    assert await settle_while_refused(world) == (False, "still busy after 30 s (settle.max_s)", None)
+
+
+async def test_after_ctrl_c_nothing_is_held_in_vain() -> None:
+    assert await settle_while_refused(World(), user=True) == (
+        False,
+        "still busy 5 s after it was interrupted",
+        None,
+    )
+
+
+def call(
+    *,
+    changes: bool,
+    at_ns: int,
+    attempt: int = 1,
+    outcome: Literal["ok", "refused", "unknown"] = "refused",
+    status: int | None = None,
+) -> Call:
     return Call(
-        call_id="c", system="erp", operation="x", subject="s", attempt=1, method="POST", path="/", at_ns=at_ns,
-        replied_ns=at_ns, outcome="refused", changes=changes,
+        call_id="c", system="erp", operation="x", subject="s", attempt=attempt, method="POST", path="/", at_ns=at_ns,
+        replied_ns=at_ns, outcome=outcome, changes=changes, status=status,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "attempt", "vain"),
+    [
+        pytest.param("refused", 409, 4, True, id="a conflict again and again"),
+        pytest.param("refused", 404, 4, True, id="there is no such thing, again and again"),
+        pytest.param("refused", 409, 3, False, id="not yet so often"),
+        pytest.param("refused", 429, 40, False, id="throttled"),
+        pytest.param("refused", 503, 40, False, id="down"),
+        pytest.param("unknown", None, 40, False, id="no answer"),
+        pytest.param("ok", 200, 40, False, id="done"),
+    ],
+)
+def test_what_is_asked_in_vain(
+    outcome: Literal["ok", "refused", "unknown"], status: int | None, attempt: int, vain: bool, tmp_path: Path
+) -> None:
+    writer = AttentiveWriter(tmp_path, "estate")
+    writer.call(call(changes=True, at_ns=7, attempt=attempt, outcome=outcome, status=status))
+    writer.close()
+    assert (writer.last_change_ns, writer.last_hope_ns) == (7, 0 if vain else 7)
 
 
 def test_a_call_that_asks_for_a_change_disturbs_and_a_read_does_not(tmp_path: Path) -> None:

@@ -14,10 +14,17 @@ class Case:
     rows: Sequence[Row]
     settled: bool = True
     flows: tuple[str, ...] = ()
+    in_vain_since_s: int | None = None
 
     def check(self) -> None:
         """Fails unless the invariant says what is expected, with evidence for whatever it finds."""
-        result = asked(self.invariant, self.rows, settled=self.settled, flows=self.flows)
+        result = asked(
+            self.invariant,
+            self.rows,
+            settled=self.settled,
+            flows=self.flows,
+            in_vain_since_s=self.in_vain_since_s,
+        )
         assert result.reason is None, result.reason
         assert result.status == self.expected, [
             f"{f.subject}: {f.finding}" for f in result.findings

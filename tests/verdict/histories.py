@@ -64,10 +64,17 @@ def history_of(rows: Sequence[Row], *, settled: bool = True, run: Mapping[str, A
 
 
 def asked(
-    invariant: str, rows: Sequence[Row], *, settled: bool = True, flows: Iterable[str] = ()
+    invariant: str,
+    rows: Sequence[Row],
+    *,
+    settled: bool = True,
+    flows: Iterable[str] = (),
+    in_vain_since_s: int | None = None,
 ) -> InvariantResult:
-    """What one invariant says of a literal history."""
-    run = {"settled": settled, "flows": list(flows)}
+    """What one invariant says of a literal history; ``in_vain_since_s``: the last second at which anything else happened."""
+    run: dict[str, Any] = {"settled": settled, "flows": list(flows)}
+    if in_vain_since_s is not None:
+        run["in_vain_since_ns"] = START_NS + in_vain_since_s * SECOND_NS
     with history_of(rows, run=run) as history:
         return Invariant.of_file(HOME / f"{invariant}.sql").ask(history)
 
@@ -667,9 +674,9 @@ def token(*, system: str = "erp") -> Call:
 
 
 def refused(operation: str = "create_sales_order", *, error: str = "unknown_item", **values: Any) -> Call:
-    """Refused for good by the system's rules."""
-    values = {"status": 422, "refused_by": "ledger", **values}
-    return call(operation, outcome="refused", permanent=True, error=error, **values)
+    """Refused by the system's rules, for good unless said otherwise."""
+    values = {"status": 422, "refused_by": "ledger", "permanent": True, **values}
+    return call(operation, outcome="refused", error=error, **values)
 
 
 def throttled(*, retry_after_s: float = 2.0, bucket: str | None = "erp/sut", **values: Any) -> Call:

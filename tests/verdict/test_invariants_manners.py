@@ -1,6 +1,10 @@
 """How a middleware behaves on the wire: acknowledging, waiting, repeating."""
 
+from typing import Any
+
 import pytest
+
+from peakproof.history.records import Call
 
 from .cases import Case, cases, name_of
 from .histories import (
@@ -55,6 +59,12 @@ PRICED: list[Row] = [
     known("e5", price_set("9.00")),
     told("price.changed", order=None, sku="mug", version=1, effect_id="e5"),
 ]
+
+
+def early(**values: Any) -> Call:
+    """Refused, although not for good."""
+    return refused(error="not_posted", status=409, permanent=False, **values)
+
 
 FORGERIES = ("forged", "corrupt", "expired", "mutated")
 
@@ -247,6 +257,36 @@ CASES = [
         ("violated", "asked again until it was tired", [refused(), refused(), refused(), refused()]),
     ),
     *cases(
+        "refusals_not_asked_for_ever",
+        ("not exercised", "nothing was refused often", [early(), early(), early(), call()]),
+        ("not exercised", "other refusals pass by themselves", [throttled() for _ in range(9)]),
+        ("not exercised", "reads may repeat for ever", [early(changes=False) for _ in range(9)]),
+        ("holds", "patient, and done in the end", [*(early() for _ in range(9)), call()]),
+        ("holds", "patient, and then it stopped", [early() for _ in range(9)]),
+        ("indeterminate", "the run never settled", [early() for _ in range(9)]),
+    ),
+    Case(
+        "refusals_not_asked_for_ever",
+        "violated",
+        "still asked when nothing else happened",
+        [early() for _ in range(9)],
+        in_vain_since_s=5,
+    ),
+    Case(
+        "refusals_not_asked_for_ever",
+        "violated",
+        "most attempts had failed otherwise",
+        [*(throttled() for _ in range(8)), early(), early()],
+        in_vain_since_s=8,
+    ),
+    Case(
+        "refusals_not_asked_for_ever",
+        "holds",
+        "another went on, this one stopped",
+        [early() for _ in range(9)],
+        in_vain_since_s=9,
+    ),
+    *cases(
         "idempotency_key_stable_over_retries",
         ("not exercised", "nothing had to be repeated", [call(key="k1"), call(order="B", key="k2")]),
         ("not exercised", "a caller that uses no keys", [no_reply(), call()]),
@@ -296,3 +336,18 @@ def test_every_refusal_that_names_a_wait_is_examined_by_itself() -> None:
     assert finding.subject == "erp-c0000003"
     assert "2 calls came early" in finding.finding
     assert finding.evidence == ("erp-c0000003", "erp-c0000004", "erp-c0000005")
+
+
+def test_who_is_refused_for_ever_and_never_stops_is_named() -> None:
+    """The body may differ each time, and others that stopped are not blamed."""
+    rows = [at(n, early(order="A", body=f"b{n}")) for n in range(1, 21)]
+    patient = [at(n, early(order="B")) for n in range(1, 9)]
+    result = asked("refusals_not_asked_for_ever", [*rows, *patient], in_vain_since_s=8)
+    assert (result.status, result.examined) == ("violated", 2)
+    (finding,) = result.findings
+    assert (finding.subject, finding.order_ref) == ("erp create_sales_order A", "A")
+    assert finding.finding == (
+        "refused 20 times in 19 s (409 not_posted), and still asked 12 times when nothing else happened any more: "
+        "/v1/create_sales_order"
+    )
+    assert len(finding.evidence) == 20
