@@ -1,5 +1,7 @@
 """What every invariant says of itself, whether a query or a function looks for its counter-examples."""
 
+import re
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +20,16 @@ REQUIRED = ("claim", "flow", "class", "severity", "remedy")
 LAST_STEP = 1000
 """The place in the flow of an invariant that names none: users' own come last."""
 
+OWN_LIMIT_S = 30.0
+"""So long an invariant of the user's own may look that says nothing of ``limit_s``."""
+
 MOST_FINDINGS = 1000
 """The most findings of one invariant that are kept; all are counted."""
 
 MOST_EVIDENCE = 50
 """The most evidence rows that one finding names."""
+
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,8 @@ class Claim:
     """What usually breaks it; null where the author does not say."""
     step: int
     """Place in the order of the flow: of several findings about one order the lowest is primary."""
+    limit_s: float | None
+    """So long it may look; null where its header does not say."""
 
     def is_about(self, judged: Iterable[str]) -> bool:
         """Whether it speaks of any of these flows."""
@@ -49,6 +58,13 @@ class Claim:
         """The run is judged on other flows: nothing was examined."""
         reason = f"it speaks of {', '.join(self.flows)}, and the run is judged on {', '.join(judged)}"
         return self._result("not exercised", 0, 0, (), 0, reason)
+
+    def took_too_long(self, limit_s: float, place: str) -> InvariantResult:
+        """It was stopped; ``place`` is where it stands."""
+        return self.unknown(
+            f"{place} did not end within {limit_s:g} s and was stopped; if it has to take longer, "
+            f"let its header say so, e.g. 'limit_s: {2 * limit_s:g}'"
+        )
 
     def unknown(self, reason: str) -> InvariantResult:
         """It could not be asked: that is never a pass."""
@@ -112,7 +128,17 @@ def fields_of(header: Mapping[str, str], place: Path | str) -> dict[str, Any]:
         "remedy": header["remedy"],
         "cause": header.get("cause"),
         "step": int(step),
+        "limit_s": _limit_s(header, place),
     }
+
+
+def _limit_s(header: Mapping[str, str], place: Path | str) -> float | None:
+    text = header.get("limit_s")
+    if text is None:
+        return None
+    if not _SECONDS.fullmatch(text) or not 0 < float(text) <= threading.TIMEOUT_MAX:
+        raise HeaderError(f"{place}: limit_s is {text!r}; expected seconds, e.g. {OWN_LIMIT_S:g}")
+    return float(text)
 
 
 def evidence_of(ids: Iterable[str | None] | None) -> tuple[str, ...]:

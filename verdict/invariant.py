@@ -10,6 +10,7 @@ from ..history.reader import History
 from .claim import MOST_FINDINGS, REQUIRED, Claim, evidence_of, fields_of
 from .header import read_header
 from .result import Finding, InvariantResult
+from .time_limit import TookTooLong, within
 
 HOME = Path(__file__).with_name("invariants")
 
@@ -31,9 +32,13 @@ class Invariant(Claim):
         return cls(id=path.stem, **fields_of(header, path), sql=sql)
 
     def ask(self, history: History) -> InvariantResult:
-        """Look for counter-examples. A query that fails gives the status ``unknown``, never a pass."""
+        """Look for counter-examples. A query that fails, or has a limit and passes it, gives the status ``unknown``, never a pass."""
         try:
-            return self._ask(history)
+            if self.limit_s is None:
+                return self._ask(history)
+            return within(self.limit_s, lambda: self._ask(history), history.connection.interrupt)
+        except TookTooLong:
+            return self.took_too_long(self.limit_s or 0.0, f"{self.id}.sql")
         except duckdb.Error as problem:
             return self.unknown(f"the query failed: {str(problem).splitlines()[0]}")
 

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +12,7 @@ import duckdb
 
 from ..history.reader import History
 from . import wire
+from .claim import OWN_LIMIT_S
 from .errors import HeaderError, VerdictError
 from .invariant import Invariant, catalogue
 from .own_function import OwnFunction, found_for_a_select
@@ -74,7 +76,8 @@ def with_own(named: Iterable[str] = ()) -> list[Asked]:
 def read(name: str) -> Invariant | OwnFunction:
     """One of the user's own. VerdictError."""
     file, function = split(name)
-    return Invariant.of_file(file) if function is None else OwnFunction.of_file(file, function)
+    own = Invariant.of_file(file) if function is None else OwnFunction.of_file(file, function)
+    return own if own.limit_s is not None else replace(own, limit_s=OWN_LIMIT_S)
 
 
 def split(name: str) -> tuple[Path, str | None]:

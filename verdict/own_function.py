@@ -8,7 +8,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
@@ -16,9 +16,10 @@ from typing import Any, Self
 import duckdb
 
 from ..history.reader import History
-from .claim import MOST_FINDINGS, REQUIRED, Claim, evidence_of, fields_of
+from .claim import MOST_FINDINGS, OWN_LIMIT_S, REQUIRED, Claim, evidence_of, fields_of
 from .errors import HeaderError, VerdictError
 from .result import Finding, InvariantResult
+from .time_limit import TookTooLong, within
 
 KEYS = ("subject", "holds", "finding", "evidence", "order_ref")
 LONGEST_WORDS = 300
@@ -96,28 +97,48 @@ class OwnFunction(Claim):
         return cls(id=name, **fields_of(header, place), function=function, file=file)
 
     def ask(self, history: History) -> InvariantResult:
-        """Let it look. One that raises, or gives no rows, has the status ``unknown``, never a pass."""
+        """Let it look. One that raises, gives no rows or does not end has the status ``unknown``, never a pass."""
+        limit_s = OWN_LIMIT_S if self.limit_s is None else self.limit_s
         try:
             with _at_home(self.file):
-                return self._counted(history, self.function(ReadOnly(history)))
+                counted = within(
+                    limit_s,
+                    lambda: _counted(self.function(ReadOnly(history))),
+                    history.connection.interrupt,
+                )
+            return self.result(
+                counted.examined, counted.violated, _with_orders(history, counted.findings), counted.open
+            )
+        except TookTooLong:
+            return self.took_too_long(limit_s, f"{self.id} in {self.file}")
         except _WrongRow as wrong:
             return self.unknown(f"{self.id} {wrong}")
         except (Exception, SystemExit) as error:  # noqa: BLE001  it is the user's own code, which may raise anything
             return self.unknown(f"{self.id} raised {_said(error, self.file)}")
 
-    def _counted(self, history: History, rows: object) -> InvariantResult:
-        if not isinstance(rows, Iterable) or isinstance(rows, str | bytes | Mapping):
-            raise _WrongRow(f"gave {_short(rows)}; expected rows: yield a dictionary a subject")
-        examined = violated = open_ = 0
-        findings: list[Finding] = []
-        for row in rows:
-            holds, finding = _read(row)
-            examined += 1
-            open_ += holds is None
-            violated += holds is False
-            if holds is False and len(findings) < MOST_FINDINGS:
-                findings.append(finding)
-        return self.result(examined, violated, _with_orders(history, findings), open_)
+
+@dataclass(slots=True)
+class _Counted:
+    """What the rows come to."""
+
+    examined: int = 0
+    violated: int = 0
+    open: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+def _counted(rows: object) -> _Counted:
+    if not isinstance(rows, Iterable) or isinstance(rows, str | bytes | Mapping):
+        raise _WrongRow(f"gave {_short(rows)}; expected rows: yield a dictionary a subject")
+    counted = _Counted()
+    for row in rows:
+        holds, finding = _read(row)
+        counted.examined += 1
+        counted.open += holds is None
+        counted.violated += holds is False
+        if holds is False and len(counted.findings) < MOST_FINDINGS:
+            counted.findings.append(finding)
+    return counted
 
 
 def _imported(file: Path) -> object:

@@ -1,9 +1,11 @@
 """Invariants of the user's own: read before a run, asked after it, and never a pass where they cannot be."""
 
+import threading
 from pathlib import Path
 
 import pytest
 
+from peakproof.verdict import time_limit
 from peakproof.verdict.errors import VerdictError
 from peakproof.verdict.judge import check_wishes, judge_history
 from peakproof.verdict.own import read
@@ -317,3 +319,67 @@ def test_a_file_that_is_not_there_or_of_another_kind_is_named(name: str, complai
     with pytest.raises(VerdictError) as refused:
         check_wishes([name])
     assert complaint in str(refused.value)
+
+
+ENDLESS = {
+    "a loop": "while True: pass",
+    "rows without end": "while True: yield {'subject': 'A', 'holds': True, 'finding': '', 'evidence': []}",
+    "a loop that takes every error for a hiccup": """while True:
+        try:
+            sum(range(1000))
+        except Exception:
+            pass""",
+    "a query": "history.one('SELECT sum(a.range * b.range) FROM range(100_000_000) AS a, range(100_000_000) AS b')",
+}
+
+
+@pytest.mark.parametrize("body", ENDLESS.values(), ids=ENDLESS)
+def test_a_function_without_an_end_is_stopped_and_proves_nothing(tmp_path: Path, body: str) -> None:
+    path = written(tmp_path, function(body).replace("severity: minor", "severity: minor\n    limit_s: 0.1"))
+    with history_of([accepted()]) as history:
+        result = read(f"{path}:mine").ask(history)
+        assert history.one("SELECT count(*) FROM effects") == 1
+    assert result.status == "unknown"
+    assert result.reason == (
+        f"mine in {path} did not end within 0.1 s and was stopped; if it has to take longer, "
+        "let its header say so, e.g. 'limit_s: 0.2'"
+    )
+
+
+def test_one_that_sleeps_without_an_end_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_limit, "STOPS", 2)
+    asleep = threading.Event()
+    monkeypatch.setattr(threading, "asleep", asleep, raising=False)
+    body = "import threading\n    threading.asleep.wait()\n    return []"
+    path = written(tmp_path, function(body).replace("severity: minor", "severity: minor\n    limit_s: 0.1"))
+    result = asked(path, [accepted()])
+    assert "did not end within 0.1 s" in (result.reason or "")
+    asleep.set()
+
+
+def test_a_query_without_an_end_is_stopped_and_proves_nothing(tmp_path: Path) -> None:
+    header = "-- claim: x\n-- flow: any\n-- class: retry\n-- severity: minor\n-- remedy: y\n-- limit_s: 0.1\n"
+    endless = "SELECT 'A' AS subject, sum(a.range * b.range) > 0 AS holds, '' AS finding, ['e'] AS evidence "
+    path = written(
+        tmp_path, f"{header}{endless} FROM range(100_000_000) AS a, range(100_000_000) AS b", "mine.sql"
+    )
+    with history_of([accepted()]) as history:
+        result = read(str(path)).ask(history)
+        assert history.one("SELECT count(*) FROM effects") == 1
+    assert result.status == "unknown"
+    assert (result.reason or "").startswith("mine.sql did not end within 0.1 s and was stopped")
+
+
+def test_what_says_nothing_of_its_limit_has_one(tmp_path: Path) -> None:
+    assert read(f"{written(tmp_path, function('return []'))}:mine").limit_s == 30
+
+
+@pytest.mark.parametrize("limit", ["soon", "0", "-1", "1e99", "nan"])
+def test_a_limit_is_a_number_of_seconds(tmp_path: Path, limit: str) -> None:
+    path = written(
+        tmp_path, function("return []").replace("severity: minor", f"severity: minor\n    limit_s: {limit}")
+    )
+    with pytest.raises(VerdictError, match=rf"mine: limit_s is '{limit}'; expected seconds, e\.g\. 30"):
+        read(f"{path}:mine")
