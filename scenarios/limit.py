@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ..loadtests.search import Search
-from ..verdict.limit import Limit, Step, write_limit
+from ..verdict.limit import Limit, Step
+from ..verdict.report import write_limit
 from .errors import RunError
 from .reports import judge_run
 from .run_record import new_folder

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ..verdict.suite import Part, SuiteVerdict, write_suite
+from ..verdict.report import write_suite
+from ..verdict.suite import Part, SuiteVerdict
 from .config import SutConfig
 from .errors import RunError, SutNotReady, UsageError, unknown
 from .reports import judge_run

@@ -1,10 +1,8 @@
-"""What a search for the highest rate that holds comes to, and the files that show it."""
+"""What a search for the highest rate that holds comes to."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-
-import msgspec
 
 from .render.wording import counted
 from .result import EXIT_CODES, ObjectiveResult, Outcome, Verdict
@@ -181,15 +179,3 @@ class Limit:
             "search": self.search,
             "steps": [one.document() for one in self.steps],
         }
-
-
-def write_limit(limit: Limit, folder: Path) -> Path:
-    """Write ``limit.json``, ``junit.xml``, ``summary.md`` and ``report.html`` into a search's folder; returns the page's path."""
-    from .render import limit as rendered
-    from .report import written
-
-    whole = msgspec.json.format(msgspec.json.encode(limit.document()), indent=1).decode()
-    written(folder / "limit.json", whole)
-    written(folder / "junit.xml", rendered.junit(limit))
-    written(folder / "summary.md", rendered.summary(limit))
-    return written(folder / "report.html", rendered.page(limit, folder))

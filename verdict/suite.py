@@ -1,11 +1,9 @@
-"""The verdict on a suite: what several runs of one system under test come to, and the files that show it."""
+"""The verdict on a suite: what several runs of one system under test come to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from .result import EXIT_CODES, Outcome, Verdict
 
@@ -63,19 +61,6 @@ class SuiteVerdict:
             "runs": [part.verdict.document() for part in self.parts],
             "missing": list(self.missing),
         }
-
-
-def write_suite(suite: SuiteVerdict, folder: Path) -> Path:
-    """Write ``suite.json``, ``junit.xml``, ``summary.md`` and ``report.html`` into a suite's folder; returns the page's path."""
-    from .render import junit, markdown
-    from .render import suite as rendered
-    from .report import written
-
-    whole = msgspec.json.format(msgspec.json.encode(suite.document()), indent=1).decode()
-    written(folder / "suite.json", whole)
-    written(folder / "junit.xml", junit.render(*(part.verdict for part in suite.parts)))
-    written(folder / "summary.md", markdown.render_suite(suite))
-    return written(folder / "report.html", rendered.page(suite, folder))
 
 
 def worst_first(parts: Sequence[Part]) -> list[Part]:

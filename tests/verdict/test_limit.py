@@ -8,7 +8,8 @@ from pathlib import Path
 from junitparser import JUnitXml
 
 from peakproof.verdict.judge import judge_history
-from peakproof.verdict.limit import Limit, Step, write_limit
+from peakproof.verdict.limit import Limit, Step
+from peakproof.verdict.report import write_limit
 from peakproof.verdict.result import ObjectiveResult, Outcome, Validity, Verdict
 
 from .histories import accepted, booked, history_of, posted

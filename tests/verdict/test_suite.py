@@ -12,8 +12,9 @@ from rich.console import Console
 
 from peakproof.verdict.judge import judge_history
 from peakproof.verdict.render import suite as rendering
+from peakproof.verdict.report import write_suite
 from peakproof.verdict.result import Outcome, Verdict
-from peakproof.verdict.suite import Part, SuiteVerdict, write_suite
+from peakproof.verdict.suite import Part, SuiteVerdict
 
 from .histories import accepted, booked, history_of, posted
 
