@@ -1,7 +1,7 @@
 """The ERP simulator beside a bare server and the mock servers of others, in interleaved rounds of equal length.
 
 Everything is switched on in the simulator; the peers stand as their makers advise for speed, and those that can keep state
-do. Each server has one processor, whatever number of threads it has, and the client another. A peer that the machine lacks, or that does not do its work, is named and left out.
+do. What each of them does with an order is seen, not believed: whether it refuses a wrong one, and what it reads back. Each server has one processor, whatever number of threads it has, and the client another. A peer that the machine lacks, or that does not do its work, is named and left out.
 """
 
 import asyncio
@@ -17,14 +17,12 @@ from typing import Protocol
 import uvloop
 
 from .peers import PEERS
-from .peers.peer import NotCompared, Peer, PeerServer
+from .peers.peer import WARM_UP_S, Conduct, NotCompared, Peer, PeerServer, ReadsBack, conduct_of
 from .servers import Server, answers_of, serve_bare, serve_erp
 from .traffic import Target, order, send_for
 
 LEAST_OF_FASTEST_PEER = 1.5
 BARE, ESTATE = "bare", "erp"
-WARM_UP_S = 4.0
-"""Compilers that learn while they run (Java's, Node's) are slow at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +45,17 @@ class Standing:
     cpu_us: float
     cpu_of_bare: float
     p99_ms: float
-    keeps_state: bool
-    """What it reads back is the order that was posted."""
+    conduct: Conduct
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """How the simulator stands to one peer: medians of ratios within a round."""
+
+    peer: str
+    orders_per_s: float
+    per_cpu_s: float
+    """The orders for each second of processor time; what else the machine does meanwhile moves this less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +70,10 @@ class Comparison:
     """The fastest first."""
     not_compared: Mapping[str, str]
     """Why, by peer."""
-    fastest_peer: str | None
-    of_fastest_peer: float | None
-    """The simulator's orders a second to those of that peer."""
-    per_cpu_s_of_fastest_peer: float | None
-    """The same for each second of processor time; what else the machine does meanwhile moves this less."""
+    to_fastest_keeping: Lead | None
+    """To the fastest peer that reads back the order that was posted."""
+    to_fastest: Lead | None
+    """To the fastest peer, whatever it does."""
     load_before: float
     """Processes that wanted the machine's processors in the minute before."""
     processors: int
@@ -92,7 +98,7 @@ def measure_peers(
 ) -> Comparison:
     """Bursts of so many seconds to each server in turn; ``folder`` is where peers are looked for before PATH.
 
-    A round of ``warm_up_s`` that is not counted comes first.
+    A round that is not counted comes first: of ``warm_up_s``, or as long as a peer needs.
     """
     load_before = os.getloadavg()[0]
     servers_on, client_on = processors()
@@ -103,7 +109,9 @@ def measure_peers(
             BARE: running.enter_context(Server(serve_bare, answers)),
             ESTATE: erp,
         }
-        keeping, left_out = {ESTATE}, {}
+        conduct = {name: conduct_of(server.target) for name, server in servers.items()}
+        left_out = {}
+        warm_up_s_of = dict.fromkeys(servers, warm_up_s)
         for peer in peers:
             try:
                 server = running.enter_context(PeerServer(peer, folder, answers))
@@ -111,14 +119,14 @@ def measure_peers(
                 left_out[peer.name] = str(why)
                 continue
             servers[peer.name] = server
-            if server.keeps_state:
-                keeping.add(peer.name)
+            conduct[peer.name] = server.conduct
+            warm_up_s_of[peer.name] = peer.warm_up_s
         seen: dict[str, list[Round]] = {name: [] for name in servers}
         with kept_to(client_on):
             for number in range(rounds + 1):
                 for name in rotated(list(seen), number):
                     try:
-                        length_s = seconds if number else warm_up_s
+                        length_s = seconds if number else warm_up_s_of[name]
                         seen[name].append(_burst(servers[name], length_s, connections))
                     except (RuntimeError, OSError) as error:
                         if name in (BARE, ESTATE):
@@ -130,7 +138,7 @@ def measure_peers(
         counted,
         seconds=seconds,
         connections=connections,
-        keeping=keeping,
+        conduct=conduct,
         not_compared=left_out,
         load_before=load_before,
         apart=servers_on != client_on,
@@ -170,7 +178,7 @@ def compared(
     *,
     seconds: float,
     connections: int,
-    keeping: set[str],
+    conduct: Mapping[str, Conduct],
     not_compared: Mapping[str, str],
     load_before: float,
     apart: bool,
@@ -187,13 +195,22 @@ def compared(
             cpu_us=median(one.cpu_us for one in measured),
             cpu_of_bare=median(one.cpu_us / base.cpu_us for one, base in zip(measured, bare, strict=True)),
             p99_ms=median(one.p99_ms for one in measured),
-            keeps_state=name in keeping,
+            conduct=conduct[name],
         )
         for name, measured in rounds.items()
     ]
     standings.sort(key=lambda one: one.of_bare, reverse=True)
-    fastest = next((one.name for one in standings if one.name not in (BARE, ESTATE)), None)
-    pairs = list(zip(rounds[ESTATE], rounds[fastest], strict=True)) if fastest is not None else []
+    peers = [one for one in standings if one.name not in (BARE, ESTATE)]
+    keeping = [one for one in peers if one.conduct.reads_back is ReadsBack.ORDER]
+
+    def lead(fastest: Standing) -> Lead:
+        pairs = list(zip(rounds[ESTATE], rounds[fastest.name], strict=True))
+        return Lead(
+            fastest.name,
+            median(ours.orders_per_s / theirs.orders_per_s for ours, theirs in pairs),
+            median(theirs.cpu_us / ours.cpu_us for ours, theirs in pairs),
+        )
+
     return Comparison(
         rounds=len(bare),
         seconds_per_round=seconds,
@@ -201,13 +218,8 @@ def compared(
         request_bytes=len(order(1)[1]),
         standings=standings,
         not_compared=dict(not_compared),
-        fastest_peer=fastest,
-        of_fastest_peer=median(ours.orders_per_s / theirs.orders_per_s for ours, theirs in pairs)
-        if pairs
-        else None,
-        per_cpu_s_of_fastest_peer=median(theirs.cpu_us / ours.cpu_us for ours, theirs in pairs)
-        if pairs
-        else None,
+        to_fastest_keeping=lead(keeping[0]) if keeping else None,
+        to_fastest=lead(peers[0]) if peers else None,
         load_before=load_before,
         processors=os.cpu_count() or 1,
         apart=apart,
@@ -216,10 +228,10 @@ def compared(
 
 def table(comparison: Comparison) -> str:
     """The comparison for a reader."""
-    head = f"{'server':<20}{'orders/s':>9}{'of bare':>9}{'CPU us/order':>14}{'of bare':>9}{'p99 ms':>9}  reads back"
+    head = f"{'server':<20}{'orders/s':>9}{'of bare':>9}{'CPU us/order':>14}{'of bare':>9}{'p99 ms':>9}  checks  reads back"
     rows = [
         f"{one.name:<20}{one.orders_per_s:>9.0f}{one.of_bare:>9.3f}{one.cpu_us:>14.0f}{one.cpu_of_bare:>9.1f}"
-        f"{one.p99_ms:>9.1f}  {'that order' if one.keeps_state else 'the same for all'}"
+        f"{one.p99_ms:>9.1f}  {'yes' if one.conduct.checks else 'no':<6}  {one.conduct.reads_back.value}"
         for one in comparison.standings
     ]
     traffic = (
@@ -234,14 +246,18 @@ def table(comparison: Comparison) -> str:
         f"on {comparison.processors} processors that {comparison.load_before:.1f} processes wanted before it began",
     ]
     told += [f"not compared: {name} ({why})" for name, why in comparison.not_compared.items()]
-    if comparison.fastest_peer is None or comparison.of_fastest_peer is None:
-        told.append("no peer was compared")
-    else:
-        told.append(
-            f"the simulator: {comparison.of_fastest_peer:.2f} x the orders a second of {comparison.fastest_peer}, "
-            f"the fastest peer here (at least {LEAST_OF_FASTEST_PEER:g}), and "
-            f"{comparison.per_cpu_s_of_fastest_peer:.2f} x those for each second of processor time"
+    told += [
+        f"the simulator: {lead.orders_per_s:.2f} x the orders a second of {lead.peer}, {what}, and "
+        f"{lead.per_cpu_s:.2f} x those for each second of processor time"
+        for lead, what in (
+            (
+                comparison.to_fastest_keeping,
+                f"the fastest here that reads back what was posted (at least {LEAST_OF_FASTEST_PEER:g})",
+            ),
+            (comparison.to_fastest, "the fastest here, whatever it does"),
         )
+        if lead is not None
+    ] or ["no peer was compared"]
     return "\n".join([head, *rows, *told])
 
 

@@ -20,7 +20,7 @@ from peakproof.loadtests.bench.comparison import (
     table,
 )
 from peakproof.loadtests.bench.peers import PEERS
-from peakproof.loadtests.bench.peers.peer import NotCompared, Peer, PeerServer
+from peakproof.loadtests.bench.peers.peer import Conduct, NotCompared, Peer, PeerServer, ReadsBack
 from peakproof.loadtests.bench.servers import Answers
 
 ANSWERS = Answers(
@@ -64,10 +64,13 @@ def python(name: str, code: str) -> Peer:
         (folder / "peer.py").write_text(dedent(code))
         return [str(folder / "peer.py"), str(port)]
 
-    return Peer(name, sys.executable, options)
+    return Peer(name, sys.executable, options, warm_up_s=0.05)
 
 
 # The table
+
+CANNED = Conduct(checks=False, reads_back=ReadsBack.SAME)
+WHOLE = Conduct(checks=True, reads_back=ReadsBack.ORDER)
 
 
 def rounds(*orders_per_s: float) -> list[Round]:
@@ -76,31 +79,42 @@ def rounds(*orders_per_s: float) -> list[Round]:
 
 
 TOLD = """\
-server               orders/s  of bare  CPU us/order  of bare   p99 ms  reads back
-bare                    10000    1.000           100      1.0      5.0  the same for all
-erp                      4000    0.400           250      2.5      5.0  that order
-mountebank               2000    0.200           500      5.0      5.0  that order
-Prism                    1000    0.100          1000     10.0      5.0  the same for all
+server               orders/s  of bare  CPU us/order  of bare   p99 ms  checks  reads back
+bare                    10000    1.000           100      1.0      5.0  no      the same for all
+erp                      4000    0.400           250      2.5      5.0  yes     that order
+WireMock, canned         3000    0.300           333      3.3      5.0  no      the same for all
+mountebank               2000    0.200           500      5.0      5.0  no      that order
+WireMock                 1000    0.100          1000     10.0      5.0  yes     its reference only
 create an order of 989 bytes and read it back, 32 connections, 3 interleaved rounds of 2 s each
 each server on one processor, the client on another
 on 2 processors that 0.5 processes wanted before it began
-not compared: WireMock (no java on PATH)
-the simulator: 2.00 x the orders a second of mountebank, the fastest peer here (at least 1.5), and 2.00 x those for each second of processor time"""
+not compared: Prism (no prism on PATH)
+the simulator: 2.00 x the orders a second of mountebank, the fastest here that reads back what was posted (at least 1.5), and 2.00 x those for each second of processor time
+the simulator: 1.33 x the orders a second of WireMock, canned, the fastest here, whatever it does, and 1.33 x those for each second of processor time"""
 
 
-def test_the_table_says_who_is_how_fast_and_who_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_says_who_is_how_fast_and_does_what_and_who_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     comparison = compared(
         {
             BARE: rounds(10_000, 20_000, 8_000),
             ESTATE: rounds(4_000, 8_000, 3_200),
-            "Prism": rounds(1_000, 1_000, 1_000),
+            "WireMock": rounds(1_000, 1_000, 1_000),
+            "WireMock, canned": rounds(3_000, 3_000, 3_000),
             "mountebank": rounds(2_000, 4_000, 1_500),
         },
         seconds=2.0,
         connections=32,
-        keeping={ESTATE, "mountebank"},
-        not_compared={"WireMock": "no java on PATH"},
+        conduct={
+            BARE: CANNED,
+            ESTATE: WHOLE,
+            "WireMock": Conduct(checks=True, reads_back=ReadsBack.REFERENCE),
+            "WireMock, canned": CANNED,
+            "mountebank": Conduct(checks=False, reads_back=ReadsBack.ORDER),
+        },
+        not_compared={"Prism": "no prism on PATH"},
         load_before=0.5,
         apart=True,
     )
@@ -113,13 +127,15 @@ def test_ratios_are_within_one_round_so_that_a_slow_machine_moves_them_little() 
         {BARE: rounds(10_000, 1_000), ESTATE: rounds(4_000, 400), "Prism": rounds(1_000, 100)},
         seconds=1.0,
         connections=1,
-        keeping=set(),
+        conduct={BARE: CANNED, ESTATE: WHOLE, "Prism": Conduct(checks=True, reads_back=ReadsBack.SAME)},
         not_compared={},
         load_before=0.0,
         apart=False,
     )
     assert [one.of_bare for one in comparison.standings] == pytest.approx([1.0, 0.4, 0.1])
-    assert comparison.of_fastest_peer == pytest.approx(4.0)
+    assert comparison.to_fastest_keeping is None
+    assert comparison.to_fastest is not None
+    assert comparison.to_fastest.orders_per_s == pytest.approx(4.0)
 
 
 def test_everybody_goes_first_in_some_round() -> None:
@@ -153,7 +169,7 @@ def test_without_any_peer_the_simulator_is_beside_the_bare_server_and_all_are_na
     ghost = Peer("Ghost", "no-such-program", lambda *_: [])
     jar = Peer("Jar", sys.executable, lambda *_: [], jar="ghost*.jar")
     comparison = measure_peers(rounds=1, seconds=0.05, connections=2, peers=[ghost, jar], warm_up_s=0.05)
-    assert {one.name: one.keeps_state for one in comparison.standings} == {BARE: False, ESTATE: True}
+    assert {one.name: one.conduct for one in comparison.standings} == {BARE: CANNED, ESTATE: WHOLE}
     assert all(one.orders_per_s > 0 and one.cpu_us > 0 for one in comparison.standings)
     assert comparison.not_compared == {
         "Ghost": "no no-such-program on PATH",
@@ -183,9 +199,10 @@ def test_what_a_peer_reads_back_is_seen_whoever_sends_it_in_chunks() -> None:
         rounds=1, seconds=0.05, connections=1, peers=[python("Keeping", KEEPING)], warm_up_s=0.05
     )
     (peer,) = [one for one in comparison.standings if one.name == "Keeping"]
-    assert peer.keeps_state
+    assert peer.conduct == Conduct(checks=False, reads_back=ReadsBack.ORDER)
     assert peer.orders_per_s > 0
-    assert comparison.fastest_peer == "Keeping"
+    assert comparison.to_fastest_keeping is not None
+    assert comparison.to_fastest_keeping.peer == "Keeping"
 
 
 def test_a_peer_that_ends_is_left_out_with_its_last_words() -> None:
@@ -200,4 +217,11 @@ def test_a_peer_that_this_machine_has_takes_an_order(peer: Peer) -> None:
     except NotCompared as why:
         pytest.skip(str(why))
     with PeerServer(peer, None, ANSWERS) as server:
-        assert server.keeps_state == (peer.name in ("Mockoon", "mountebank", "json-server"))
+        assert server.conduct == Conduct(
+            checks=peer.name in ("Prism", "WireMock"),
+            reads_back=ReadsBack.ORDER
+            if peer.name in ("Mockoon", "mountebank", "json-server")
+            else ReadsBack.REFERENCE
+            if peer.name == "WireMock"
+            else ReadsBack.SAME,
+        )

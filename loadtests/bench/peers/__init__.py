@@ -5,6 +5,14 @@ from .mockoon import MOCKOON
 from .mountebank import MOUNTEBANK, MOUNTEBANK_CANNED
 from .peer import Peer
 from .prism import PRISM
-from .wiremock import WIREMOCK
+from .wiremock import WIREMOCK, WIREMOCK_CANNED
 
-PEERS: tuple[Peer, ...] = (MOCKOON, MOUNTEBANK, MOUNTEBANK_CANNED, PRISM, JSON_SERVER, WIREMOCK)
+PEERS: tuple[Peer, ...] = (
+    MOCKOON,
+    MOUNTEBANK,
+    MOUNTEBANK_CANNED,
+    PRISM,
+    JSON_SERVER,
+    WIREMOCK,
+    WIREMOCK_CANNED,
+)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,8 +21,26 @@ from ..traffic import Target, order
 
 MOST_STARTING_S = 60.0
 ASK_AGAIN_S = 0.2
+WARM_UP_S = 4.0
 PRODUCTION = {"NODE_ENV": "production"}
 """Without it Express answers slower."""
+
+
+class ReadsBack(Enum):
+    """What comes when an order is read that was posted."""
+
+    ORDER = "that order"
+    REFERENCE = "its reference only"
+    SAME = "the same for all"
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """What a server does with orders, as it was seen to."""
+
+    checks: bool
+    """It refuses an order that says nothing."""
+    reads_back: ReadsBack
 
 
 class NotCompared(Exception):
@@ -41,6 +60,8 @@ class Peer:
     jar: str | None = None
     """A pattern: the program runs this file."""
     path: str = "/v1/sales-orders"
+    warm_up_s: float = WARM_UP_S
+    """Compilers that learn while they run are slow at first."""
 
     def command(self, folder: Path | None) -> list[str]:
         """What its command line begins with. ``folder`` is looked into before PATH. Raises NotCompared."""
@@ -58,10 +79,7 @@ class Peer:
 
 
 class PeerServer(AbstractContextManager["PeerServer"]):
-    """A peer's process, and those that it starts; returns when it takes orders. Raises NotCompared.
-
-    ``keeps_state``: it read back what was posted, and not the same for every order.
-    """
+    """A peer's process, and those that it starts; returns when it takes orders. Raises NotCompared."""
 
     def __init__(self, peer: Peer, folder: Path | None, answers: Answers) -> None:
         command = peer.command(folder)
@@ -79,7 +97,7 @@ class PeerServer(AbstractContextManager["PeerServer"]):
         )
         self.target = Target(peer.name, port, "x" * 43, peer.path)
         try:
-            self.keeps_state = self._first_order()
+            self.conduct = self._first_order()
         except NotCompared:
             self.__exit__()
             raise
@@ -112,14 +130,14 @@ class PeerServer(AbstractContextManager["PeerServer"]):
         except psutil.Error:
             return []
 
-    def _first_order(self) -> bool:
+    def _first_order(self) -> Conduct:
         until_s = time.monotonic() + MOST_STARTING_S
         said = ""
         while time.monotonic() < until_s:
             if self._process.poll() is not None:
                 raise NotCompared(f"it ended by itself: {self._last_words()}")
             try:
-                return keeps_state(self.target)
+                return conduct_of(self.target)
             except OSError:  # it does not listen yet
                 pass
             except (http.client.HTTPException, ValueError) as error:
@@ -133,9 +151,13 @@ class PeerServer(AbstractContextManager["PeerServer"]):
         return lines[-1].strip()[:200] if lines else "it said nothing"
 
 
-def keeps_state(target: Target) -> bool:
-    """Post an order and read it back; whether that order came. OSError for nobody there, ValueError for wrong answers."""
+def conduct_of(target: Target) -> Conduct:
+    """Post an order and read it back, then post one that says nothing.
+
+    OSError for nobody there, ValueError for wrong answers to the right one.
+    """
     order_ref, body = order(999_998)
+    posted = msgspec.json.decode(body, type=dict[str, object])
     connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=10)
     headers = {
         "accept": "application/json",
@@ -146,11 +168,20 @@ def keeps_state(target: Target) -> bool:
     try:
         created = _document(connection, "POST", target.path, headers, 201, body)
         read = _document(connection, "GET", f"{target.path}/{created.get('sales_order_id')}", headers, 200)
+        connection.request("POST", target.path, b"{}", headers | {"idempotency-key": '"book-nothing"'})
+        reply = connection.getresponse()
+        reply.read()
     finally:
         connection.close()
     if "sales_order_id" not in created or read.get("sales_order_id") != created["sales_order_id"]:
         raise ValueError(f"its order has no id to read it back by: {str(created)[:200]}")
-    return read.get("order_ref") == order_ref
+    return Conduct(400 <= reply.status < 500, _reads_back(posted, read))
+
+
+def _reads_back(posted: dict[str, object], read: dict[str, object]) -> ReadsBack:
+    if posted.items() <= read.items():
+        return ReadsBack.ORDER
+    return ReadsBack.REFERENCE if read.get("order_ref") == posted["order_ref"] else ReadsBack.SAME
 
 
 def _document(

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..servers import Answers
 from .peer import Peer
+from .schema import ORDER, TEXT
 
 
 def options(folder: Path, port: int, answers: Answers) -> list[str]:
@@ -16,14 +17,14 @@ def options(folder: Path, port: int, answers: Answers) -> list[str]:
         "paths": {
             "/v1/sales-orders": {
                 "post": {
-                    "requestBody": {"required": True, "content": {"application/json": {"schema": _ORDER}}},
+                    "requestBody": {"required": True, "content": {"application/json": {"schema": ORDER}}},
                     "responses": {"201": _answer(answers.created)},
                 }
             },
             "/v1/sales-orders/{sales_order_id}": {
                 "get": {
                     "parameters": [
-                        {"name": "sales_order_id", "in": "path", "required": True, "schema": _TEXT}
+                        {"name": "sales_order_id", "in": "path", "required": True, "schema": TEXT}
                     ],
                     "responses": {"200": _answer(answers.read)},
                 }
@@ -32,31 +33,6 @@ def options(folder: Path, port: int, answers: Answers) -> list[str]:
     }
     (folder / "orders.json").write_text(json.dumps(document), "utf-8")
     return ["mock", str(folder / "orders.json"), "--port", str(port), "--verboseLevel", "error"]
-
-
-_TEXT = {"type": "string"}
-_ORDER: dict[str, Any] = {
-    "type": "object",
-    "required": ["order_ref", "currency", "lines", "total"],
-    "properties": {
-        "order_ref": _TEXT,
-        "currency": _TEXT,
-        "total": _TEXT,
-        "lines": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["line_id", "sku", "quantity", "unit_price"],
-                "properties": {
-                    "line_id": _TEXT,
-                    "sku": _TEXT,
-                    "quantity": {"type": "integer", "minimum": 1},
-                    "unit_price": _TEXT,
-                },
-            },
-        },
-    },
-}
 
 
 def _answer(body: bytes) -> dict[str, Any]:
