@@ -195,7 +195,13 @@ class Runner:
         if self.sut_config is None:
             return Nobody()
         secret = self.sut_config.webhook_secret or new_secret()
-        sut = Sut(self.sut_config, estate.addresses(), secret, self.folder)
+        sut = Sut(
+            self.sut_config,
+            estate.addresses(),
+            secret,
+            self.folder,
+            on_back=lambda: self._note_sut("ready again"),
+        )
         starting = asyncio.create_task(sut.start())
         given_up = asyncio.create_task(self._interrupted.wait())
         try:
@@ -296,12 +302,15 @@ class Runner:
         if isinstance(sut, Sut) and not sut.alive:
             self.death = sut.death()
             self._record.add_of_sut(exit=sut.exit_code, death=self.death.message)
-            detail = f"died with exit code {sut.exit_code}"
-            self._writer.workload(WorkloadItem(at_ns=self._clock(), kind="sut", detail=detail))
+            self._note_sut(f"died with exit code {sut.exit_code}")
         elif (silence := await sut.silence()) is not None:
             self._record.add_of_sut(
                 death=f"the system under test no longer answered at the end of the run: {silence}"
             )
+
+    def _note_sut(self, detail: str) -> None:
+        """What became of its process."""
+        self._writer.workload(WorkloadItem(at_ns=self._clock(), kind="sut", detail=detail))
 
     async def _replay(self, sut: Sut | Nobody, settling: Settling) -> None:
         """Ask the SUT to try what it has parked again, each order so often at once, and let everything settle anew."""

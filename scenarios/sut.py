@@ -45,14 +45,22 @@ class Sut:
     """
 
     def __init__(
-        self, config: SutConfig, addresses: Mapping[str, SystemAddress], secret: str, folder: Path
+        self,
+        config: SutConfig,
+        addresses: Mapping[str, SystemAddress],
+        secret: str,
+        folder: Path,
+        *,
+        on_back: Callable[[], None] = lambda: None,
     ) -> None:
+        """``on_back`` hears when it is ready again after a fault had it end."""
         self.config = config
         self.folder = folder
         self.log = folder / "sut.log"
         self.complaints: list[str] = []
         """What it answered that could not be read."""
         self._addresses = addresses
+        self._on_back = on_back
         self.secret = secret
         self._port = None if config.url else config.port or _free_port()
         self.base_url = (config.url or f"http://127.0.0.1:{self._port}").rstrip("/")
@@ -200,6 +208,7 @@ class Sut:
                     self.kill()
                 if await self._until_ready():
                     self._down = False
+                    self._on_back()
                     return
                 await self._process.wait()
         except SutFailed as failure:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -42,7 +43,7 @@ http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Door).serve_forev
 """
 
 
-def sut(folder: Path, *arguments: str) -> Sut:
+def sut(folder: Path, *arguments: str, on_back: Callable[[], None] = lambda: None) -> Sut:
     config = SutConfig.model_validate(
         {
             "command": [
@@ -57,7 +58,7 @@ def sut(folder: Path, *arguments: str) -> Sut:
             "stop_timeout_s": 3.0,
         }
     )
-    return Sut(config, {}, "whsec_x", folder)
+    return Sut(config, {}, "whsec_x", folder, on_back=on_back)
 
 
 async def answered_by(one: Sut, patience_s: float = 5.0) -> int:
@@ -118,7 +119,8 @@ async def test_one_that_is_still_paused_at_the_end_can_be_stopped_politely(tmp_p
 
 
 async def test_one_that_is_restarted_ends_in_its_own_way_first(tmp_path: Path) -> None:
-    async with sut(tmp_path) as one:
+    back: list[str] = []
+    async with sut(tmp_path, on_back=lambda: back.append("ready again")) as one:
         before, fault, levers = await answered_by(one), SutRestart(), SutLevers(one)
         fault.strike(levers)
         fault.strike(levers)
@@ -127,6 +129,7 @@ async def test_one_that_is_restarted_ends_in_its_own_way_first(tmp_path: Path) -
         await until_back(one)
         assert await answered_by(one) != before
         assert one.tail() == ["begins", "ends politely", "begins"]
+        assert back == ["ready again"]
     assert one.tail() == ["begins", "ends politely", "begins", "ends politely"]
 
 

@@ -190,6 +190,33 @@ def test_a_closed_port_and_a_middleware_that_is_struck_are_outages_too(fault: st
     assert measured("recovery_time", rows)["recovery_time"].value == 6.0
 
 
+@pytest.mark.parametrize(
+    ("back", "expected", "count"),
+    [
+        pytest.param([11.0, 15.0], 11.0, 1, id="from when it was ready again, not from an earlier time"),
+        pytest.param([15.0, 30.0], 11.0, 1, id="nor from a later one"),
+        pytest.param([], None, 0, id="it never came back"),
+    ],
+)
+def test_recovery_from_a_restart_begins_when_it_is_ready_again(
+    back: list[float], expected: float | None, count: int
+) -> None:
+    def word(second: float, word: str) -> Row:
+        return at(second, FaultMark(at_ns=0, injection="i1", fault="sut-restart", mark=word, system="sut"))
+
+    ready = [at(second, WorkloadItem(at_ns=0, kind="sut", detail="ready again")) for second in back]
+    rows = [
+        word(12, "armed"),
+        word(12, "fired"),
+        at(13, accepted()),
+        *ready,
+        at(26, posted()),
+        word(90, "healed"),
+    ]
+    figure = measured("recovery_time", rows)["recovery_time"]
+    assert (figure.value, figure.count) == (expected, count)
+
+
 def test_recovery_time_is_said_of_each_outage_and_its_value_is_the_longest() -> None:
     def outage(injection: str, *marks: tuple[float, str]) -> list[Row]:
         return [
