@@ -56,7 +56,8 @@ def judge_history(history: History, *, extra: Iterable[str] = (), objectives: It
     results = with_guilty(history, with_consequences(asked), DESCRIBED_FINDINGS)
     figures, met = _measured(history, results, wanted)
     aborted_on = history.run.get("aborted_on")  # what came in by then may still look well
-    met = [replace(one, met=False) if one.objective == aborted_on else one for one in met]
+    why = history.run.get("ended_early")
+    met = [replace(one, met=False, aborted=why) if one.objective == aborted_on else one for one in met]
     injections = _injections(history)
     checked = validity.check(history, injections)
     outcome, reasons = conclude(results, checked, met)

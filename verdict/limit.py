@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from .render.wording import counted
 from .result import EXIT_CODES, ObjectiveResult, Outcome, Verdict
-from .validity import EARLY
 
 SCHEMA = "peakproof/limit/1"
 
@@ -40,16 +39,13 @@ class Step:
         if not self.limited_by:
             said += [self._missed(one) for one in verdict.objectives if one.met is False]
             if "sut" in verdict.validity.at_limit and not said:
-                reasons = verdict.validity.reasons
-                own = [one for one in reasons if one.startswith("not settled") or "system under test" in one]
-                said += (own or list(reasons))[:1]
+                validity = verdict.validity
+                said += (validity.reasons_about("settling", "sut") or validity.reasons)[:1]
         return tuple(said)
 
     def _missed(self, one: ObjectiveResult) -> str:
-        for reason in self.verdict.validity.reasons:
-            if reason.startswith(f"{EARLY}{one.objective}"):
-                return reason.removeprefix(EARLY)
-        return f"{one.objective}, but it was {'not known' if one.value is None else f'{one.value:.4g}'}"
+        it_was = "not known" if one.value is None else f"{one.value:.4g}"
+        return one.aborted or f"{one.objective}, but it was {it_was}"
 
     @property
     def limited_by(self) -> tuple[str, ...]:
@@ -73,12 +69,8 @@ class Step:
             case "broke":
                 return "; ".join(self.broken)
             case "limited":
-                who = [
-                    one
-                    for one in self.verdict.validity.reasons
-                    if "was the limit" in one or "fell behind" in one
-                ]
-                return "; ".join(who or self.verdict.validity.reasons)
+                validity = self.verdict.validity
+                return "; ".join(validity.reasons_about(*self.limited_by) or validity.reasons)
             case _:
                 return "; ".join(self.verdict.reasons[:3])
 

@@ -159,6 +159,8 @@ class ObjectiveResult:
     reason: str | None = None
     """Why the figure could not be said."""
     unit: str = ""
+    aborted: str | None = None
+    """Why it could not be met any more, where the run ended early for that."""
 
     @property
     def said(self) -> str:
@@ -177,6 +179,7 @@ class ObjectiveResult:
             "by_channel": dict(self.by_channel),
             "reason": self.reason,
             "unit": self.unit,
+            "aborted": self.aborted,
         }
 
 
@@ -203,6 +206,24 @@ class InjectionResult:
         }
 
 
+Concern = Literal[
+    "run",
+    "early",
+    "sut",
+    "peakproof",
+    "workers",
+    "generator",
+    "workload",
+    "estate",
+    "flow",
+    "fault",
+    "replay",
+    "settling",
+    "history",
+]
+"""What a reason against a run is about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Validity:
     """Whether the run has earned a verdict; with any reason against it, a pass becomes inconclusive."""
@@ -210,6 +231,12 @@ class Validity:
     reasons: tuple[str, ...] = ()
     at_limit: tuple[str, ...] = ()
     """Of a run under load: who could do no more, of `generator`, `estate` and `sut`."""
+    about: tuple[Concern, ...] = ()
+    """What each of the reasons is about, in the same order; nothing in a verdict that was stored before this was."""
+
+    def reasons_about(self, *concerns: str) -> tuple[str, ...]:
+        """The reasons that are about any of these."""
+        return tuple(one for one, about in zip(self.reasons, self.about, strict=False) if about in concerns)
 
     @property
     def verdict(self) -> Literal["valid", "inconclusive"]:
@@ -221,7 +248,12 @@ class Validity:
         return tuple(who for who in self.at_limit if who != "sut")
 
     def document(self) -> dict[str, Any]:
-        return {"verdict": self.verdict, "reasons": list(self.reasons), "at_limit": list(self.at_limit)}
+        return {
+            "verdict": self.verdict,
+            "reasons": list(self.reasons),
+            "at_limit": list(self.at_limit),
+            "about": list(self.about),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +362,9 @@ class Verdict:
             verdict=document["verdict"],
             reasons=tuple(document["reasons"]),
             validity=Validity(
-                tuple(document["validity"]["reasons"]), tuple(document["validity"].get("at_limit", ()))
+                tuple(document["validity"]["reasons"]),
+                tuple(document["validity"].get("at_limit", ())),
+                about=tuple(document["validity"].get("about", ())),
             ),
             invariants=tuple(
                 InvariantResult(

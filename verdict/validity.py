@@ -5,7 +5,7 @@ from typing import Any
 
 from ..history.reader import History
 from .render.wording import counted
-from .result import InjectionResult, Validity
+from .result import Concern, InjectionResult, Validity
 
 MOST_LATE_S = 1.0
 """The load generator kept its schedule when 99 of 100 things happened at most this late."""
@@ -13,8 +13,6 @@ MOST_LATE_S = 1.0
 LATE_UNDER_LOAD_S, LAG_UNDER_LOAD_S = 0.1, 0.1
 """Of a run under load: so late may 1 in 100 acts of the generator, or turns of the estate's loop, be at most; beyond that
 its latencies are its own and not the middleware's."""
-
-EARLY = "the run ended early: "
 
 FLOOD_WINDOW_S, FLOOD_PER_S = 5, 200
 """Whoever makes so many calls of one kind a second while the systems should settle is named."""
@@ -53,21 +51,28 @@ def check(history: History, injections: tuple[InjectionResult, ...]) -> Validity
     """
     failed = history.run.get("failed")
     if failed:
-        return Validity((f"the run could not be made: {failed}",))
-    reasons = (
-        *_finished(history.run),
-        *_sut_alive(history.run),
-        *_estate_sound(history.run),
-        *_workers_lost(history.run),
-        *_schedule_kept(history),
-        *_limits(history),
-        *_flows_exercised(history),
-        *_faults_fired(injections),
-        *_replayed(history.run),
-        *_settled(history),
-        *_readable(history),
+        return Validity((f"the run could not be made: {failed}",), about=("run",))
+    checks: tuple[tuple[Concern, Iterator[str]], ...] = (
+        ("run", _finished(history.run)),
+        ("early", _to_its_end(history.run)),
+        ("sut", _sut_alive(history.run)),
+        ("peakproof", _estate_sound(history.run)),
+        ("workers", _workers_lost(history.run)),
+        ("generator", _schedule_kept(history)),
+        ("workload", _all_sent(history.run)),
+        ("generator", _generator_limit(history)),
+        ("estate", _estate_limit(history.run)),
+        ("flow", _flows_exercised(history)),
+        ("fault", _faults_fired(injections)),
+        ("replay", _replayed(history.run)),
+        ("settling", _settled(history)),
+        ("history", _readable(history)),
     )
-    return Validity(tuple(dict.fromkeys(reasons)), tuple(_at_limit(history)))
+    found: dict[str, Concern] = {}
+    for concern, reasons in checks:
+        for reason in reasons:
+            found.setdefault(reason, concern)
+    return Validity(tuple(found), tuple(_at_limit(history)), about=tuple(found.values()))
 
 
 def _at_limit(history: History) -> Iterator[str]:
@@ -91,8 +96,11 @@ def _finished(run: Any) -> Iterator[str]:
         yield "there is no run.json: nothing says what was run"
     elif not run.get("finished_at"):
         yield "the run was cut off: it has no end"
-    elif run.get("ended_early"):
-        yield f"{EARLY}{run['ended_early']}"
+
+
+def _to_its_end(run: Any) -> Iterator[str]:
+    if run.get("finished_at") and run.get("ended_early"):
+        yield f"the run ended early: {run['ended_early']}"
 
 
 def _sut_alive(run: Any) -> Iterator[str]:
@@ -123,14 +131,17 @@ def _schedule_kept(history: History) -> Iterator[str]:
     if late_s is not None and late_s > MOST_LATE_S:
         yield f"the load generator fell behind: 1 in 100 things came {late_s:.1f} s late or more{_beyond(history)}"
         yield from _flood(history)
-    unsent = history.run.get("unsent") or 0
+
+
+def _all_sent(run: Any) -> Iterator[str]:
+    unsent = run.get("unsent") or 0
     unsent = unsent if isinstance(unsent, int) else len(unsent)
     if unsent:
         yield f"{counted(unsent, 'order')} of the workload {'was' if unsent == 1 else 'were'} never placed"
 
 
-def _limits(history: History) -> Iterator[str]:
-    """Under load: who was the limit, if it was not the system under test."""
+def _generator_limit(history: History) -> Iterator[str]:
+    """Under load: whether the generator was the limit, and not the system under test."""
     load = history.run.get("load")
     if not isinstance(load, Mapping):
         return
@@ -141,6 +152,13 @@ def _limits(history: History) -> Iterator[str]:
             f"the load generator was the limit: 1 in 100 acts came {late_s * 1e3:.0f} ms late or more{cpu}"
             f"{_beyond(history)}"
         )
+
+
+def _estate_limit(run: Any) -> Iterator[str]:
+    """The same of the estate."""
+    load = run.get("load")
+    if not isinstance(load, Mapping):
+        return
     lag_s = _of(load, "estate", "loop_lag_p99_s")
     if lag_s is not None and lag_s > LAG_UNDER_LOAD_S:
         cpu = _percent(load, "estate")

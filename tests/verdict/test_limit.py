@@ -10,7 +10,7 @@ from junitparser import JUnitXml
 from peakproof.verdict.judge import judge_history
 from peakproof.verdict.limit import Limit, Step
 from peakproof.verdict.report import write_limit
-from peakproof.verdict.result import ObjectiveResult, Outcome, Validity, Verdict
+from peakproof.verdict.result import Concern, ObjectiveResult, Outcome, Validity, Verdict
 
 from .histories import accepted, booked, history_of, posted
 
@@ -32,6 +32,7 @@ def a_step(
     value: float | None = 1.0,
     at_limit: tuple[str, ...] = (),
     reasons: tuple[str, ...] = (),
+    about: tuple[Concern, ...] = (),
     folder: Path = Path("runs"),
 ) -> Step:
     """One rate whose run had this verdict and this p95."""
@@ -40,7 +41,7 @@ def a_step(
         judged_once(),
         verdict=outcome,
         reasons=reasons,
-        validity=Validity(reasons, at_limit),
+        validity=Validity(reasons, at_limit, about=about),
         objectives=(ObjectiveResult(GOAL, "order_sync_latency_p95", value, met),),
     )
     return Step(per_min, folder / f"run-{per_min:g}", verdict)
@@ -67,15 +68,21 @@ def test_a_missed_objective_breaks_a_rate_and_is_named_with_its_value() -> None:
 
 def test_a_run_that_was_aborted_says_why_whatever_came_in_by_then() -> None:
     why = f"{GOAL} cannot be met any more: 31 of at most 600 orders took longer"
-    step = a_step(60, "fail", 3.0, (), (f"the run ended early: {why}", "570 orders were never placed"))
-    missed = replace(step.verdict.objectives[0], met=False)
+    step = a_step(60, "fail", 3.0, (), ("the run ended early", "570 orders were never placed"))
+    missed = replace(step.verdict.objectives[0], met=False, aborted=why)
     assert replace(step, verdict=replace(step.verdict, objectives=(missed,))).broken == (why,)
 
 
 def test_what_is_missed_while_the_estate_or_the_generator_is_at_its_limit_breaks_nothing() -> None:
-    reason = "the estate was the limit: 1 in 100 turns of its loop came 400 ms late or more"
-    step = a_step(60, "inconclusive", 7.25, ("estate", "sut"), ("not settled: still busy", reason))
-    assert (step.outcome, step.reason, step.limited_by) == ("limited", reason, ("estate",))
+    """Whatever the words are: each reason says what it is about."""
+    said = ("busy for ever", "turns of its loop came late", "so did acts")
+    step = a_step(60, "inconclusive", 7.25, ("estate", "sut"), said, ("settling", "estate", "generator"))
+    assert (step.outcome, step.reason, step.limited_by) == ("limited", said[1], ("estate",))
+
+
+def test_a_verdict_that_was_stored_before_its_reasons_said_what_they_are_about_gives_them_all() -> None:
+    step = a_step(60, "inconclusive", 7.25, ("estate",), ("not settled", "the estate was the limit"))
+    assert step.reason == "not settled; the estate was the limit"
 
 
 def test_an_order_lost_is_lost_whoever_was_at_the_limit_but_a_late_one_may_be_the_estates_doing() -> None:
@@ -87,7 +94,7 @@ def test_an_order_lost_is_lost_whoever_was_at_the_limit_but_a_late_one_may_be_th
 
 def test_a_middleware_that_never_comes_to_rest_has_broken() -> None:
     reasons = ("the flow cancel was never exercised", "not settled: still busy after 60 s (settle.max_s)")
-    step = a_step(60, "inconclusive", 1.0, ("sut",), reasons)
+    step = a_step(60, "inconclusive", 1.0, ("sut",), reasons, ("flow", "settling"))
     assert (step.outcome, step.reason) == ("broke", "not settled: still busy after 60 s (settle.max_s)")
 
 

@@ -282,3 +282,20 @@ def test_under_load_it_is_said_who_could_do_no_more() -> None:
     early = {"settled": False, "unsent": 3, "ended_early": "interrupted by the user"}
     assert at_limit(load | early, BOOKED) == ()
     assert at_limit(SOUND | {"settled": False}, [*BOOKED, late(0.3)]) == (), "nobody was loaded"
+
+
+def test_every_reason_says_what_it_is_about() -> None:
+    run = {
+        **SOUND,
+        "ended_early": "interrupted by the user",
+        "settled": False,
+        "settle_reason": "still busy",
+        "unsent": 3,
+        "load": {"estate": {"loop_lag_p99_s": 0.4}},
+    }
+    with history_of([*BOOKED, late(1.5)], run=run) as history:
+        validity = check(history, ())
+    assert validity.about == ("early", "generator", "workload", "estate", "settling")
+    assert len(validity.reasons) == len(validity.about)
+    (of_estate,) = validity.reasons_about("estate")
+    assert of_estate.startswith("the estate was the limit: ")
