@@ -153,6 +153,11 @@ class Gate:
         self.throttle = throttle
 
     @property
+    def counts_alone(self) -> bool:
+        """The gates of one process share what an injection counts."""
+        return False
+
+    @property
     def throttle(self) -> Throttle | None:
         return self._throttle
 

@@ -177,11 +177,13 @@ class Trigger:
         "fired",
         "injection",
         "rank",
+        "seed",
     )
 
     def __init__(self, injection: Injection, rank: int, seed: int) -> None:
         self.injection = injection
         self.rank = rank
+        self.seed = seed
         self._dice = Dice(seed if injection.when.seed is None else injection.when.seed)
         self.dice = Dice(int(self._dice.roll("fault", injection.id) * 2**53))
         """For the fault's own use: its amounts, never whether it acts."""

@@ -10,11 +10,10 @@ lists them, then those added by hand as they came.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from .errors import ChaosError, unknown
 from .fault import Fault, MarkSink
-from .gate import Gate
 from .injection import Injection, Trigger
 
 RAMP_STEP_S = 0.1
@@ -24,6 +23,25 @@ State = Literal["waiting", "active", "healed"]
 
 SUT = "sut"
 """The system under test as a place for faults of its process; ``*`` never means it."""
+
+
+class Place(Protocol):
+    """Where injections are armed: ``gate.Gate``, or who speaks for one in another process."""
+
+    @property
+    def throttle(self) -> Any:
+        """None where it has none."""
+
+    @property
+    def counts_alone(self) -> bool:
+        """What an injection counts here is not counted together with what it counts in other places."""
+
+    @property
+    def errors(self) -> list[str]: ...
+
+    def arm(self, trigger: Trigger) -> None: ...
+
+    def heal(self, trigger: Trigger) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +67,7 @@ class Standing:
 @dataclass(slots=True)
 class _Entry:
     trigger: Trigger
-    gates: tuple[Gate, ...]
+    gates: tuple[Place, ...]
     by_hand: bool = False
     state: State = field(default="waiting")
     armed_s: float = 0.0
@@ -63,7 +81,7 @@ class Schedule:
     """
 
     def __init__(
-        self, injections: Sequence[Injection], gates: Mapping[str, Gate], marks: MarkSink, seed: int
+        self, injections: Sequence[Injection], gates: Mapping[str, Place], marks: MarkSink, seed: int
     ) -> None:
         self._gates = gates
         self._marks = marks
@@ -261,7 +279,20 @@ def misplaced(fault: Fault | type[Fault], system: str) -> str | None:
     return None
 
 
-def _targets(injection: Injection, gates: Mapping[str, Gate]) -> tuple[Gate, ...]:
+def counts_together(injection: Injection) -> str | None:
+    """Why it needs all systems in one process, in words; None where it does not."""
+    when = injection.when
+    counted = {"limit": when.limit, "every": when.every, "after": when.after or None}
+    keys = [name for name, value in counted.items() if value is not None]
+    if injection.where.system != "*" or not keys:
+        return None
+    return (
+        f"{' and '.join(keys)} count over all systems, and each has a process of its own: name one system in place of '*', "
+        f"or leave {' and '.join(keys)} out"
+    )
+
+
+def _targets(injection: Injection, gates: Mapping[str, Place]) -> tuple[Place, ...]:
     system = injection.where.system
     if (why := misplaced(injection.fault, system)) is not None:
         raise ChaosError(f"injection {injection.id!r}: {injection.fault_name}: {why}")
@@ -274,6 +305,8 @@ def _targets(injection: Injection, gates: Mapping[str, Gate]) -> tuple[Gate, ...
     if system not in ("*", SUT) and system not in systems:
         raise unknown(f"system in injection {injection.id!r}", system, [*systems, "*"])
     chosen = tuple(systems.values()) if system == "*" else (gates[system],)
+    if any(gate.counts_alone for gate in chosen) and (why := counts_together(injection)) is not None:
+        raise ChaosError(f"injection {injection.id!r}: {why}")
     if injection.fault.seam == "throttle":
         chosen = tuple(gate for gate in chosen if gate.throttle is not None)
         if not chosen:

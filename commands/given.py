@@ -89,6 +89,11 @@ def check_out(out: Path) -> None:
             return
 
 
+def apart(overrides: list[str] | None, processes: bool) -> list[str]:
+    """The user's overrides, with what ``--processes`` comes to."""
+    return [*(overrides or []), *(["estate.processes=true"] if processes else [])]
+
+
 def overrides_of(given: list[str], option: str = "--set", like: str = "settle.max_s=60") -> dict[str, Any]:
     from ..scenarios.yaml_document import YamlError, read_yaml
 

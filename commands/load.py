@@ -8,7 +8,7 @@ import typer
 
 from ..scenarios.errors import UsageError
 from .console import say
-from .given import check_out, judged_by, overrides_of, sut_for
+from .given import apart, check_out, judged_by, overrides_of, sut_for
 from .limit import find_limit
 from .options import (
     ConfigOption,
@@ -17,6 +17,7 @@ from .options import (
     MiddlewareOption,
     ObjectiveOption,
     OutOption,
+    ProcessesOption,
     SeedOption,
     SetOption,
 )
@@ -73,6 +74,7 @@ def load(
     middleware: MiddlewareOption = None,
     seed: SeedOption = 1,
     overrides: SetOption = None,
+    processes: ProcessesOption = False,
     abort_on: Annotated[
         list[str] | None,
         typer.Option(
@@ -160,6 +162,7 @@ def load(
                 )
         raise SystemExit(enlist(profile, seed, worker, wait_s or WAIT_S))
     spread = spread_of(workers, master, wait_s)
+    overrides = apart(overrides, processes)
     check_out(out)
     check_watched(abort_on or [])
     objectives = list(dict.fromkeys([*(objectives or []), *(abort_on or [])]))

@@ -36,6 +36,12 @@ SetOption = Annotated[
 ]
 
 
+ProcessesOption = Annotated[
+    bool,
+    typer.Option("--processes", help="Give each system of the estate a process of its own."),
+]
+
+
 InvariantsOption = Annotated[
     list[str] | None,
     typer.Option(

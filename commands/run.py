@@ -8,7 +8,7 @@ import typer
 
 from ..scenarios.errors import UsageError
 from .console import say, say_live
-from .given import check_out, check_plan, judged_by, overrides_of, scenario_of, sut_for
+from .given import apart, check_out, check_plan, judged_by, overrides_of, scenario_of, sut_for
 from .options import (
     ConfigOption,
     InvariantsOption,
@@ -16,6 +16,7 @@ from .options import (
     MiddlewareOption,
     ObjectiveOption,
     OutOption,
+    ProcessesOption,
     SetOption,
 )
 from .suite import run_suite
@@ -57,6 +58,7 @@ def run(
         ),
     ] = None,
     overrides: SetOption = None,
+    processes: ProcessesOption = False,
     drift: Annotated[
         list[str] | None,
         typer.Option(
@@ -95,6 +97,7 @@ def run(
     """Run a scenario, or a suite of them, against a middleware and judge what happened."""
     from ..scenarios.runner import Runner
 
+    overrides = apart(overrides, processes)
     check_out(out)
     named = scenarios or []
     if watch and (suite is not None or len(named) > 1):
@@ -140,5 +143,6 @@ def run(
         out=out,
         origin=choice.origin,
         on_live=say_live if watch else None,
+        on_news=say,
     )
     run_and_judge(make, out, judged, as_json)

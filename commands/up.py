@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from .console import echo_document, say, stdout
-from .given import check_out, check_plan, overrides_of, sut_beside
+from .given import apart, check_out, check_plan, overrides_of, sut_beside
 from .guard import Desk
-from .options import ConfigOption, JsonOption, OutOption, SeedOption, SetOption
+from .options import ConfigOption, JsonOption, OutOption, ProcessesOption, SeedOption, SetOption
 from .progress import Watched
 
 
@@ -40,6 +40,7 @@ def up(
     ] = True,
     seed: SeedOption = 1,
     overrides: SetOption = None,
+    processes: ProcessesOption = False,
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -50,6 +51,7 @@ def up(
     from ..scenarios.scenario import Scenario
     from ..scenarios.up import Ready, Up
 
+    overrides = apart(overrides, processes)
     check_out(out)
     wanted = Scenario.load(scenario or "black-friday").with_overrides(overrides_of(overrides or []))
     choice = sut_beside(config, middleware, no_sut, wanted)
@@ -72,6 +74,7 @@ def up(
         on_progress=Watched(),
         origin=choice.origin if choice else None,
         live=live,
+        on_news=say,
     )
     with Desk.of(runner, out):
         folder = runner.run()

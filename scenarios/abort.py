@@ -15,6 +15,12 @@ ENDS = {
 """Key figures of how long orders take, and the effect with which an order's time is over; it begins as it is placed."""
 
 
+SEEN = frozenset(
+    {"order_placed", "order_cancelled", "order_unfillable", "sales_order_rejected", *ENDS.values()}
+)
+"""All kinds of effects that tell of it."""
+
+
 class Watched:
     """One objective on how long orders take, held against what happens. UsageError where it cannot be known in mid-run.
 

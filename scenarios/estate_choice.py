@@ -140,6 +140,11 @@ class EstateChoice(Value):
     """The IPv4 address that all of them listen on; others than this machine reach them on another one only."""
     reached_at: str | None = None
     """The host name or address under which the SUT and load workers reach them; ``host`` unless said."""
+    processes: Flag = False
+    """Each system has a process of its own."""
+    gather_at: str | None = None
+    """``HOST:PORT`` of this machine, where the systems' processes of other machines come to; unless said they are
+    started here."""
 
     @field_validator("host")
     @classmethod
@@ -159,9 +164,39 @@ class EstateChoice(Value):
             raise ValueError(f"must be a host name or address without port, like estate.local, got {name!r}")
         return name
 
+    @field_validator("gather_at")
+    @classmethod
+    def _is_a_place(cls, place: str | None) -> str | None:
+        if place is None:
+            return None
+        host, _, port = place.rpartition(":")
+        try:
+            IPv4Address(host)
+        except ValueError:
+            host = ""
+        if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+            raise ValueError(
+                f"must be an IPv4 address of this machine and a port like {EVERYWHERE}:5561, got {place!r}"
+            )
+        return place
+
+    @model_validator(mode="after")
+    def _can_stand_apart(self) -> Self:
+        if self.gather_at is not None and not self.processes:
+            raise Wrong(("gather_at",), "is for systems in processes of their own; say processes: true, too")
+        shares = [throttle.share for throttle in self._throttles().values() if throttle.share is not None]
+        for share in shares:
+            if self.processes and shares.count(share) > 1:
+                raise Wrong(
+                    ("processes",),
+                    f"throttles that share {share!r} count together, which systems in processes of their own cannot: "
+                    "leave processes out, or the shares",
+                )
+        return self
+
     @model_validator(mode="after")
     def _can_be_reached(self) -> Self:
-        if self.host == EVERYWHERE and self.reached_at is None:
+        if self.host == EVERYWHERE and self.reached_at is None and self.gather_at is None:
             raise Wrong(
                 ("reached_at",),
                 f"is missing; where the systems listen on {EVERYWHERE}, say under which name of this machine "

@@ -18,10 +18,10 @@ from ..loadtests.generator.job import KINDS, Creed, Cue, Door, Enlistment, Job, 
 from ..loadtests.plan import PlaceOrder, Plan, RequestCancellation, RequestReturn
 from ..loadtests.profile import Profile
 from ..loadtests.window import Window
-from ..simulators.estate import Estate
+from ..simulators.standing import Standing
 from ..verdict.objective import Objective
 from ..verdict.render.wording import counted
-from .abort import Watched, check_watched
+from .abort import SEEN, Watched, check_watched
 from .config import SutConfig
 from .errors import RunError, UsageError
 from .runner import Progress, Runner
@@ -102,7 +102,7 @@ class CrowdedShop(Shop):
 
     def __init__(
         self,
-        estate: Estate,
+        estate: Standing,
         plan: Plan,
         writer: HistoryWriter,
         clock: Clock,
@@ -353,24 +353,26 @@ class LoadRunner(Runner):
     ) -> None:
         """``abort_on`` are objectives that end it as soon as they are broken beyond repair. UsageError for one of which
         that cannot be known."""
-        super().__init__(scenario, sut, seed=seed, out=out, on_progress=on_progress, origin=origin)
+        super().__init__(
+            scenario, sut, seed=seed, out=out, on_progress=on_progress, origin=origin, on_news=on_news
+        )
         check_watched(abort_on)
         self._abort_on = abort_on
         self._watched: list[Watched] = []
         self._ui_port = ui_port
         self._spread = spread
-        self._on_news = on_news or (lambda line: None)
         self._saturation = Saturation()
         self._seconds: Seconds | None = None
         self._aborted_on: Objective | None = None
 
     async def _work(
-        self, estate: Estate, sut: Sut | Nobody, shop: Shop, schedule: Schedule, settling: Settling
+        self, estate: Standing, sut: Sut | Nobody, shop: Shop, schedule: Schedule, settling: Settling
     ) -> None:
         """The same, while somebody looks who is at the limit."""
         assert isinstance(shop, CrowdedShop), "`_shop` made it"
         self._watched = [Watched(text, shop.total) for text in self._abort_on]
-        estate.observers += [watched.see for watched in self._watched]
+        for watched in self._watched:
+            estate.observe(watched.see, SEEN)
         looking = asyncio.create_task(
             self._saturation.keep_looking(
                 lambda: shop.generator_cpu_s,
@@ -394,14 +396,14 @@ class LoadRunner(Runner):
         if self._seconds is not None:
             self._seconds.note(look, self._clock())
 
-    def _why_stop(self) -> str | None:
+    def _why_stop(self, estate: Standing) -> str | None:
         for watched in self._watched:
             if (why := watched.why_broken(self._clock())) is not None:
                 self._aborted_on = watched.objective
                 return why
-        return None
+        return super()._why_stop(estate)
 
-    def _shop(self, estate: Estate, plan: Plan) -> Shop:
+    def _shop(self, estate: Standing, plan: Plan) -> Shop:
         return CrowdedShop(
             estate,
             plan,

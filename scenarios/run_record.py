@@ -11,7 +11,7 @@ from typing import Any
 from .. import __version__
 from ..history.clock import Clock, rfc3339
 from ..history.records import HISTORY_VERSION
-from ..simulators.estate import Estate
+from ..simulators.standing import Standing
 from .config import SutConfig
 from .errors import RunError, UsageError
 from .flows import judged_flows
@@ -88,12 +88,14 @@ class RunRecord:
     def elapsed_s(self) -> float:
         return (self._clock() - self._began_ns) / 1e9
 
-    def stands(self, estate: Estate) -> None:
+    def stands(self, estate: Standing) -> None:
         """Where its systems are, and who calls them for the estate itself."""
         self._document["systems"] = {
             name: {"kind": address.kind, "url": address.url} for name, address in estate.addresses().items()
         }
         self._document["estate_clients"] = [system.shopper.client_id for system in estate.systems.values()]
+        if processes := estate.facts():
+            self._document["processes"] = processes
         self._store()
 
     def enters(self, phase: str) -> None:

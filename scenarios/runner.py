@@ -1,22 +1,25 @@
 """One execution of a scenario: start, warm up, workload with schedule, heal everything, settle, read final states."""
 
 import asyncio
+import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from ..chaos.gate import Gate
-from ..chaos.schedule import SUT, Schedule
+from ..chaos.schedule import SUT, Place, Schedule
 from ..history.clock import Clock
 from ..history.records import WorkloadItem
 from ..loadtests.plan import Plan
 from ..simulators.estate import Estate, EstateError
 from ..simulators.kit.events import new_secret
+from ..simulators.standing import Standing
 from ..simulators.standins import StandIns
 from .config import SutConfig
 from .control.api import Control
@@ -24,8 +27,9 @@ from .errors import RunError, SutDied, SutFailed, UsageError
 from .live.process import LiveView
 from .run_record import RunRecord, new_folder
 from .scenario import Scenario
-from .settling import AttentiveWriter, Settling
+from .settling import BRIEFLY_S, AttentiveWriter, Settling
 from .shop import Shop, opening
+from .spread import token_of
 from .sut import Nobody, Sut
 from .sut_levers import SutLevers
 from .sut_log import look_through
@@ -57,7 +61,8 @@ class Runner:
     one. Ctrl-C ends the workload early: faults are healed, the estate settles briefly, and the record is whole;
     a second one ends the run at once. Faults can be put in and healed from outside while it lasts (``control``).
     Without a SUT nobody is started, asked or told anything. ``origin`` says how the user named the SUT (``SutChoice.origin``).
-    ``on_live`` wants a live view beside the run: it gets the page's address, or null where there can be none.
+    ``on_live`` wants a live view beside the run: it gets the page's address, or null where there can be none. ``on_news``
+    hears of who joins a run that waits for others.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class Runner:
         on_progress: Callable[[Progress], None] | None = None,
         origin: Mapping[str, str | None] | None = None,
         on_live: Callable[[str | None], None] | None = None,
+        on_news: Callable[[str], None] | None = None,
     ) -> None:
         self.scenario = scenario
         self.sut_config = sut
@@ -83,6 +89,7 @@ class Runner:
         self._on_progress = on_progress or (lambda progress: None)
         self._origin = origin or {}
         self._on_live = on_live
+        self._on_news = on_news or (lambda line: None)
         self._interrupted = asyncio.Event()
         self._rescheduled = asyncio.Event()
         """The schedule has a new step to come."""
@@ -98,6 +105,8 @@ class Runner:
         """Blocks until the run is over. UsageError where the scenario asks for what this SUT cannot."""
         if (why := self.scenario.impossible_with(self.sut_config)) is not None:
             raise UsageError(why)
+        gathers = self.scenario.estate.gather_at is not None
+        self._token = token_of("estate.gather_at", os.environ) if gathers else None
         self.folder = new_folder(self.out, self.scenario.name, self.seed)
         self._record = RunRecord(
             self.folder,
@@ -108,7 +117,7 @@ class Runner:
             origin=self._origin,
         )
         try:
-            with asyncio.Runner(loop_factory=_new_loop) as loop:
+            with asyncio.Runner(loop_factory=new_loop) as loop:
                 loop.run(self._run())
         except asyncio.CancelledError:
             self._record.add(ended_early="interrupted twice by the user")
@@ -126,13 +135,7 @@ class Runner:
         self._listen_to_the_user()
         self._writer = AttentiveWriter(self.folder / "history", "estate")
         plan = self.scenario.plan(self.seed)
-        try:
-            config = self.sut_config
-            key, host = (config.api_key, config.host) if config else (None, None)
-            estate = Estate(self.scenario.estate_settings(self.seed, key, host), self._writer, self._clock)
-        except EstateError as error:
-            self._writer.close()
-            raise RunError(str(error), self.folder) from None
+        estate = await self._estate()
         sut: Sut | Nobody | None = None
         self._record.stands(estate)
         live = LiveView(self.folder)
@@ -140,7 +143,7 @@ class Runner:
             if self._on_live is not None:
                 await live.start()
             estate.seed(*opening(plan, self._clock, self.scenario.workload.unknown_items))
-            await estate.start()
+            await self._start_estate(estate)
             self._call_stand_ins(estate)
             sut = await self._start_sut(estate)
             shop = self._shop(estate, self._todo(plan))
@@ -176,20 +179,74 @@ class Runner:
                 self.complaints = sut.complaints
                 self._record.add_of_sut(complaints=sut.complaints)
                 await sut.stop()
-                self._look_through_log(estate, sut)
+                await self._look_through_log(estate, sut)
             await estate.stop()
             self._writer.close()
-            self._record.add(deliveries_given_up=estate.dispatcher.given_up)
+            self._record.add(deliveries_given_up=estate.dispatcher.given_up, systems_lost=list(estate.lost))
+
+    async def _estate(self) -> Standing:
+        """In this process, or in one for each system. RunError where it cannot stand."""
+        config = self.sut_config
+        key, host = (config.api_key, config.host) if config else (None, None)
+        if not self.scenario.estate.processes:
+            try:
+                return Estate(self.scenario.estate_settings(self.seed, key, host), self._writer, self._clock)
+            except EstateError as error:
+                self._writer.close()
+                raise RunError(str(error), self.folder) from None
+        from .apart.estate import EstateApart
+
+        estate = EstateApart(
+            self.scenario,
+            self._writer,
+            self._clock,
+            seed=self.seed,
+            folder=self.folder,
+            sut_key=key,
+            sut_host=host,
+            token=self._token,
+            on_news=self._on_news,
+        )
+        try:
+            await self._or_give_up(estate.gather(), "interrupted before all systems stood")
+        except BaseException as error:
+            await estate.stop()
+            self._writer.close()
+            if isinstance(error, EstateError):
+                raise RunError(str(error), self.folder) from None
+            raise
+        return estate
+
+    async def _start_estate(self, estate: Standing) -> None:
+        """RunError where a system is lost before it serves."""
+        try:
+            await estate.start()
+        except EstateError as error:
+            raise RunError(str(error), self.folder) from None
+
+    async def _or_give_up(self, work: Coroutine[Any, Any, None], why: str) -> None:
+        """Wait for it, unless the user does not want to: RunError."""
+        working = asyncio.create_task(work)
+        given_up = asyncio.create_task(self._interrupted.wait())
+        try:
+            await asyncio.wait((working, given_up), return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise RunError(why, self.folder)
+            working.result()
+        finally:
+            given_up.cancel()
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
 
     def _todo(self, plan: Plan) -> Plan:
         """What of the plan shoppers and the back office carry out."""
         return plan
 
-    def _shop(self, estate: Estate, plan: Plan) -> Shop:
+    def _shop(self, estate: Standing, plan: Plan) -> Shop:
         """Who carries it out."""
         return Shop(estate, plan, self._writer, self._clock)
 
-    async def _start_sut(self, estate: Estate) -> Sut | Nobody:
+    async def _start_sut(self, estate: Standing) -> Sut | Nobody:
         """RunError where it does not start, or the user does not want to wait for it."""
         self._enter("start")
         if self.sut_config is None:
@@ -202,21 +259,11 @@ class Runner:
             self.folder,
             on_back=lambda: self._note_sut("ready again"),
         )
-        starting = asyncio.create_task(sut.start())
-        given_up = asyncio.create_task(self._interrupted.wait())
-        try:
-            await asyncio.wait((starting, given_up), return_when=asyncio.FIRST_COMPLETED)
-            if not starting.done():
-                raise RunError("interrupted before the system under test was ready", self.folder)
-            starting.result()
-        finally:
-            given_up.cancel()
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
+        await self._or_give_up(sut.start(), "interrupted before the system under test was ready")
         estate.subscribe(sut.webhook_url, secret)
         return sut
 
-    def _gates(self, estate: Estate, sut: Sut | Nobody) -> dict[str, Gate]:
+    def _gates(self, estate: Standing, sut: Sut | Nobody) -> Mapping[str, Place]:
         """Where faults can act: every system, and the SUT's process where it was started by us."""
         if not isinstance(sut, Sut) or sut.config.url is not None:
             return estate.gates
@@ -224,17 +271,20 @@ class Runner:
         gate = Gate(SUT, sleep=asyncio.sleep, now=self._clock, marks=estate.mark, levers=levers)
         return {**estate.gates, SUT: gate}
 
-    def _call_stand_ins(self, estate: Estate) -> None:
+    def _call_stand_ins(self, estate: Standing) -> None:
         """What the scenario needs and the SUT does not claim is done by the estate itself."""
         if self.sut_config is None:
             return
         claimed = frozenset(self.sut_config.flows)
         needed = frozenset(self.scenario.flows)
         books = not claimed & {"order-to-erp", "order-to-ship"}
-        StandIns(estate, needed - claimed, books=books)
+        if isinstance(
+            estate, Estate
+        ):  # a scenario whose systems stand apart has refused what would need them
+            StandIns(estate, needed - claimed, books=books)
 
     async def _work(
-        self, estate: Estate, sut: Sut | Nobody, shop: Shop, schedule: Schedule, settling: Settling
+        self, estate: Standing, sut: Sut | Nobody, shop: Shop, schedule: Schedule, settling: Settling
     ) -> None:
         """Shoppers and faults, by the clock; ends early when the SUT dies or the user interrupts."""
         self._enter("warm_up")
@@ -248,7 +298,7 @@ class Runner:
         while not self._interrupted.is_set() and sut.alive:
             if work.done() and self._has_seen_all(loop.time() - start_s, settling):
                 break
-            if (why := self._why_stop()) is not None:
+            if (why := self._why_stop(estate)) is not None:
                 self._record.add(ended_early=why)
                 break
             await self._unless_interrupted(TICK_S)
@@ -257,12 +307,14 @@ class Runner:
         work.cancel()
         if self._interrupted.is_set():
             self._record.add(ended_early="interrupted by the user")
+        if estate.lost:
+            settling.at_most(BRIEFLY_S)
         self._enter("heal")
         schedule.heal_all(loop.time())
 
-    def _why_stop(self) -> str | None:
+    def _why_stop(self, estate: Standing) -> str | None:
         """Why the workload need not go on."""
-        return None
+        return estate.lost[0] if estate.lost else None
 
     async def _keep_time(self, schedule: Schedule) -> None:
         """Bring the schedule up to date whenever a step of it is due, and when somebody has changed it."""
@@ -274,7 +326,7 @@ class Runner:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._rescheduled.wait(), wait_s)
 
-    def _control(self, estate: Estate, schedule: Schedule) -> Control:
+    def _control(self, estate: Standing, schedule: Schedule) -> Control:
         return Control(
             estate,
             schedule,
@@ -328,9 +380,9 @@ class Runner:
         settling.begin_anew()
         await self._settle(sut, settling)
 
-    async def _read_final_states(self, estate: Estate, sut: Sut | Nobody) -> None:
+    async def _read_final_states(self, estate: Standing, sut: Sut | Nobody) -> None:
         folder = self.folder / "state"
-        estate.write_state(folder)
+        await estate.keep_state(folder)
         rows = [
             {
                 "system": "sut",
@@ -345,12 +397,12 @@ class Runner:
         with (folder / "sut.jsonl").open("wb") as file:
             file.writelines(msgspec.json.encode(row) + b"\n" for row in rows)
 
-    def _look_through_log(self, estate: Estate, sut: Sut | Nobody) -> None:
+    async def _look_through_log(self, estate: Standing, sut: Sut | Nobody) -> None:
         """Note which secrets the SUT wrote down; nothing where it was not started by us, for then we have no log."""
         if not isinstance(sut, Sut) or sut.config.url is not None:
             return
         try:
-            looked = look_through(sut.log, {**estate.secrets(), sut.secret: "the webhook secret"})
+            looked = look_through(sut.log, {**await estate.find_secrets(), sut.secret: "the webhook secret"})
         except OSError:
             return
         for leak in looked.leaks:
@@ -364,7 +416,7 @@ class Runner:
         self._writer.workload(WorkloadItem(at_ns=self._clock(), kind="phase", detail=phase))
         self._record.enters(phase)
 
-    async def _report(self, estate: Estate, shop: Shop, schedule: Schedule) -> None:
+    async def _report(self, estate: Standing, shop: Shop, schedule: Schedule) -> None:
         while True:
             open_windows = [
                 standing.id
@@ -415,7 +467,8 @@ def _said(error: BaseException) -> str:
     return f"peakproof itself failed: {type(error).__name__}: {error}"
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
+def new_loop() -> asyncio.AbstractEventLoop:
+    """The fastest that this machine has."""
     if sys.platform == "win32":
         return asyncio.new_event_loop()
     import uvloop

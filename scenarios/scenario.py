@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ..chaos.injection import Injection
+from ..chaos.schedule import counts_together
 from ..loadtests.back_office import REPRICED_BETWEEN
 from ..loadtests.plan import (
     Channel,
@@ -326,6 +327,11 @@ class Scenario(Value):
                 entry.check(self.estate.standing, self.duration_s)
             except Wrong as wrong:
                 raise Wrong(("schedule", number, *wrong.loc), str(wrong)) from None
+            if (
+                self.estate.processes
+                and (why := counts_together(entry.injection(self.duration_s))) is not None
+            ):
+                raise Wrong(("schedule", number, "on"), why)
         return self
 
     def _check_shares(self) -> None:
@@ -376,6 +382,12 @@ class Scenario(Value):
                     f"schedule.{entry.id}: {entry.fault} needs a system under test that peakproof starts itself "
                     f"(sut.command), and {missing}; leave the injection out or give the command"
                 )
+        left = set(self.flows) - set(sut.flows) - {"order-to-erp"} if sut is not None else set()
+        if self.estate.processes and sut is not None and left:
+            return (
+                f"estate.processes: {sut.name} does not claim {', '.join(sorted(left))} (sut.flows); stand-ins would do it, "
+                "and they need all systems in one process: leave --processes out"
+            )
         if self.replay_parked:
             for key in ("exceptions_url", "replay_url"):
                 if sut is None or getattr(sut, key) is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..history.records import Call
 from ..history.writer import HistoryWriter
-from ..simulators.estate import Estate
+from ..simulators.standing import Standing
 from .scenario import Settle
 from .shop import Shop
 from .sut import Nobody, Sut
@@ -57,7 +57,7 @@ class Settling:
     def __init__(
         self,
         settle: Settle,
-        estate: Estate,
+        estate: Standing,
         writer: AttentiveWriter,
         shop: Shop,
         clock: Callable[[], int],

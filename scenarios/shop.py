@@ -23,9 +23,10 @@ from ..loadtests.plan import (
     RequestReturn,
 )
 from ..loadtests.stock import opening_stock
-from ..simulators.estate import EarlierOrder, Estate, OpeningItem
+from ..simulators.back_office import DeskAct
+from ..simulators.estate import EarlierOrder, OpeningItem
 from ..simulators.kit.orders import Address, Customer, OrderContent, OrderLine
-from ..simulators.kit.refusal import Refused
+from ..simulators.standing import Standing
 
 MOMENTS = {"picking_started": "picking", "shipment_recorded": "shipped"}
 """Effects that shoppers' wishes wait for, and what the plan calls them."""
@@ -82,7 +83,7 @@ class Shop:
     warehouse begins to pick, the parcel has left) is made when an effect of the estate says that it has come.
     """
 
-    def __init__(self, estate: Estate, plan: Plan, writer: HistoryWriter, clock: Clock) -> None:
+    def __init__(self, estate: Standing, plan: Plan, writer: HistoryWriter, clock: Clock) -> None:
         self._estate = estate
         self._plan = plan
         self._writer = writer
@@ -99,7 +100,7 @@ class Shop:
         self.errors: list[str] = []
         """Our own failures so far; a run with any is inconclusive."""
         self.last_act_ns = clock()
-        estate.observers.append(self._see)
+        estate.observe(self._see, MOMENTS)
 
     @property
     def under_way(self) -> int:
@@ -243,30 +244,14 @@ class Shop:
     # The back office
 
     def _at_the_desk(self, item: Receipt | Count | Damage | PriceChange, due_ns: int) -> None:
-        """Done on the ledgers themselves: people in the warehouse and in accounting need no API."""
         at_ns = self._clock()
-        done = True
-        for wms in self._estate.of_kind("wms"):
-            with wms.ledger.world.acting("back-office"), suppress(Refused):
-                match item:
-                    case Receipt():
-                        wms.ledger.receive(item.sku, item.location, item.quantity)
-                    case Count():
-                        stands = wms.ledger.on_hand(item.sku, item.location)
-                        wms.ledger.count(item.sku, item.location, max(0, stands + item.quantity))
-                    case Damage():
-                        stands = wms.ledger.on_hand(item.sku, item.location)
-                        done = stands > 0
-                        if done:
-                            wms.ledger.damage(item.sku, item.location, min(stands, item.quantity))
-        if isinstance(item, PriceChange):
-            valid_from = rfc3339(due_ns + round((item.valid_from_s - item.at_s) * 1e9))
-            for erp in self._estate.of_kind("erp"):
-                with erp.ledger.world.acting("back-office"):
-                    erp.ledger.set_price(item.sku, item.currency, item.amount, valid_from)
-        if done:
-            names = {Receipt: "receipt", Count: "count", Damage: "damage", PriceChange: "price_change"}
-            self._note(names[type(item)], due_ns, at_ns, sku=item.sku)
+        act = _at_desk(item, due_ns)
+
+        def note(done: bool) -> None:
+            if done:
+                self._note(act.kind, due_ns, at_ns, sku=act.sku)
+
+        self._estate.at_the_desk(act, note)
 
     def _note(
         self,
@@ -291,6 +276,26 @@ class Shop:
                 status=status,
             )
         )
+
+
+def _at_desk(item: Receipt | Count | Damage | PriceChange, due_ns: int) -> DeskAct:
+    """As the estate takes it."""
+    match item:
+        case Receipt():
+            return DeskAct("receipt", item.sku, item.location, item.quantity)
+        case Count():
+            return DeskAct("count", item.sku, item.location, item.quantity)
+        case Damage():
+            return DeskAct("damage", item.sku, item.location, item.quantity)
+        case PriceChange():
+            valid_from = rfc3339(due_ns + round((item.valid_from_s - item.at_s) * 1e9))
+            return DeskAct(
+                "price_change",
+                item.sku,
+                currency=item.currency,
+                amount=item.amount,
+                valid_from=valid_from,
+            )
 
 
 def _unknown_skus(plan: Plan, count: int) -> frozenset[str]:

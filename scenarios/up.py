@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ..chaos.schedule import Schedule
 from ..loadtests.plan import Plan
-from ..simulators.estate import Estate, SystemAddress
+from ..simulators.estate import SystemAddress
+from ..simulators.standing import Standing
 from .config import SutConfig
 from .runner import TICK_S, Progress, Runner
 from .scenario import Scenario
@@ -47,11 +48,19 @@ class Up(Runner):
         on_progress: Callable[[Progress], None] | None = None,
         origin: Mapping[str, str | None] | None = None,
         live: bool = True,
+        on_news: Callable[[str], None] | None = None,
     ) -> None:
         empty = scenario.model_copy(update={"schedule": ()})
         on_live = self._is_seen_at if live else None
         super().__init__(
-            empty, sut, seed=seed, out=out, on_progress=on_progress, origin=origin, on_live=on_live
+            empty,
+            sut,
+            seed=seed,
+            out=out,
+            on_progress=on_progress,
+            origin=origin,
+            on_live=on_live,
+            on_news=on_news,
         )
         self._on_ready = on_ready
         self._live: str | None = None
@@ -63,7 +72,7 @@ class Up(Runner):
         return replace(plan, items=())
 
     async def _work(
-        self, estate: Estate, sut: Sut | Nobody, shop: Shop, schedule: Schedule, settling: Settling
+        self, estate: Standing, sut: Sut | Nobody, shop: Shop, schedule: Schedule, settling: Settling
     ) -> None:
         """Until the user interrupts, or the SUT dies."""
         loop = asyncio.get_running_loop()
@@ -75,7 +84,7 @@ class Up(Runner):
         self._enter("heal")
         schedule.heal_all(loop.time())
 
-    def _ready(self, estate: Estate, sut: Sut | Nobody) -> Ready:
+    def _ready(self, estate: Standing, sut: Sut | Nobody) -> Ready:
         shoppers = {name: estate.systems[name].shopper.api_key for name in estate.channels}
         url = sut.base_url if isinstance(sut, Sut) else None
         return Ready(self.folder, estate.addresses(), shoppers, url, self._live)

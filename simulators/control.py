@@ -19,10 +19,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .estate import Estate
 from .kit.face import PROBLEM_JSON
 from .kit.server import Server
 from .kit.wire import PROBLEM_TYPES
+from .standing import Standing
 
 LARGEST_BODY = 65_536
 LOOK_S = 1.0
@@ -117,7 +117,7 @@ class Guard:
 class Traffic:
     """How many calls each system sees; looks once a second."""
 
-    def __init__(self, estate: Estate) -> None:
+    def __init__(self, estate: Standing) -> None:
         self._estate = estate
         self._looks: deque[tuple[float, dict[str, int]]] = deque(maxlen=LOOKS)
         self._task: asyncio.Task[None] | None = None

@@ -3,12 +3,12 @@
 import asyncio
 import gc
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 import uvicorn
@@ -19,6 +19,7 @@ from ..chaos.gate import Gate
 from ..history.clock import Clock
 from ..history.records import Effect, FaultMark
 from ..history.writer import HistoryWriter
+from .back_office import DeskAct, carry_out
 from .erp.ledger import ErpLedger
 from .kit import subscriptions
 from .kit.auth import Authenticator, Client, shopper_of
@@ -42,6 +43,9 @@ GC_THRESHOLD = (50_000, 50, 1_000)
 FLUSH_S = 0.02
 """How long a delivery or a body may wait before it is written."""
 
+
+BEFORE_RUN = ("payments", "marketplace", "oms", "erp", "wms")
+"""Whose turn it is with an order from before the run: payments name its payment, and the OMS its part."""
 
 EVERYWHERE = "0.0.0.0"
 """To listen on every address that the machine has."""
@@ -87,6 +91,16 @@ class EstateSettings:
     sut_key: str | None = None
     """Static key and client secret of the SUT's client on every system; new ones for each run unless said."""
 
+    def of_one(self, name: str) -> "EstateSettings":
+        """The same with this system alone. EstateError where it is none of them."""
+        if name not in self.systems:
+            raise EstateError(f"system {name!r} is none of this estate's: {', '.join(self.systems)}")
+        return replace(self, systems={name: self.systems[name]})
+
+    def reached(self, host: str, reached_at: str) -> "EstateSettings":
+        """The same, listening at an address of another machine."""
+        return replace(self, host=host, reached_at=reached_at)
+
 
 @dataclass(frozen=True, slots=True)
 class SystemAddress:
@@ -121,6 +135,15 @@ class EarlierOrder:
     content: OrderContent
     """``payment_id`` is filled in."""
     location: str
+    part_id: str = ""
+    """Filled in by the OMS."""
+
+
+class Elsewhere(Protocol):
+    """What a system asks of one that is not in this process."""
+
+    def authorise(self, order_ref: str, amount: Decimal, currency: str) -> str:
+        """Payment id; as ``PaymentsLedger.authorise`` refuses."""
 
 
 @dataclass(slots=True)
@@ -175,6 +198,8 @@ class Estate:
         """Who wants to see every effect as it happens: shoppers that wait for a moment, stand-ins, tests."""
         self.listeners: list[Callable[[Event], None]] = []
         """Who wants every event without a webhook: stand-ins."""
+        self.elsewhere: Elsewhere | None = None
+        """The systems of other processes, where this one has only some of them."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._gc_threshold = gc.get_threshold()
@@ -286,6 +311,15 @@ class Estate:
         waiting = [system.port.connections_waiting for system in self.systems.values()]
         return sum(one or 0 for one in waiting) if any(one is not None for one in waiting) else None
 
+    def facts(self) -> dict[str, dict[str, object]]:
+        """None of its systems has a process of its own."""
+        return {}
+
+    @property
+    def lost(self) -> list[str]:
+        """None of its systems can be gone without all of it."""
+        return []
+
     @property
     def errors(self) -> list[str]:
         """Our own failures so far; a run with any is inconclusive."""
@@ -298,6 +332,14 @@ class Estate:
 
     def of_kind(self, kind: str) -> Iterator[System]:
         return (system for system in self.systems.values() if system.kind == kind)
+
+    def observe(self, observer: Callable[[Effect], None], kinds: Collection[str]) -> None:
+        """Have somebody see every effect as it happens; who looks for these kinds may be spared the others."""
+        self.observers.append(observer)
+
+    def at_the_desk(self, act: DeskAct, then: Callable[[bool], None]) -> None:
+        """People in the warehouse or in accounting do something; ``then`` hears whether there was anything to do."""
+        then(carry_out(act, self))
 
     def subscribe(self, url_of: Callable[[str], str | None], secret: str) -> None:
         """Send the SUT every topic that it has an address for; ``url_of`` maps a topic to a URL or None."""
@@ -314,6 +356,13 @@ class Estate:
 
     def seed(self, items: Iterable[OpeningItem], earlier: Iterable[EarlierOrder] = ()) -> None:
         """Put the opening stock, listings, prices and earlier orders into every system."""
+        self.seed_items(items)
+        for part in BEFORE_RUN:
+            earlier = self.preload(part, list(earlier))
+        self.writer.flush()
+
+    def seed_items(self, items: Iterable[OpeningItem]) -> None:
+        """Put the opening stock, listings and prices into the systems that are here."""
         for item in items:
             total = sum(item.on_hand.values())
             for system in self.systems.values():
@@ -324,27 +373,34 @@ class Estate:
                         ledger.seed_stock((item.sku, place, units) for place, units in item.on_hand.items())
                     case ErpLedger() as ledger if item.known_to_erp:
                         ledger.seed_item(item.sku, item.name, total)
-        for order in earlier:
-            self._seed_order(order)
-        self.writer.flush()
 
-    def _seed_order(self, earlier: EarlierOrder) -> None:
+    def preload(self, kind: str, earlier: Sequence[EarlierOrder]) -> list[EarlierOrder]:
+        """Put earlier orders into the systems of one kind that are here, in the order of ``BEFORE_RUN``; returns them with
+        what such a system has named for the others."""
+        return [self._preloaded(kind, order) for order in earlier]
+
+    def _preloaded(self, kind: str, earlier: EarlierOrder) -> EarlierOrder:
         content = earlier.content
         shipment_id = f"SHP-before-{content.order_ref}"
         shipments = {shipment_id: tuple(LineQuantity(line.line_id, line.quantity) for line in content.lines)}
-        for payments in self.of_kind("payments"):
-            payment = payments.ledger.preload(
-                content.order_ref, content.total, content.currency, {shipment_id: content.total}
-            )
-            content = replace(content, payment_id=payment.payment_id)
-        self.ledger(earlier.channel).preload(content, shipments)
-        part_id = content.order_ref
-        for oms in self.of_kind("oms"):
-            part_id = oms.ledger.preload(content, shipments, earlier.location).parts[0].part_id
-        for erp in self.of_kind("erp"):
-            erp.ledger.preload(content, shipments)
-        for wms in self.of_kind("wms"):
-            wms.ledger.preload(content, shipments, part_id=part_id, location=earlier.location)
+        for system in self.of_kind(kind):
+            match system.ledger:
+                case PaymentsLedger() as ledger:
+                    payment = ledger.preload(
+                        content.order_ref, content.total, content.currency, {shipment_id: content.total}
+                    )
+                    earlier = replace(earlier, content=replace(content, payment_id=payment.payment_id))
+                case MarketplaceLedger() as ledger if system.name == earlier.channel:
+                    ledger.preload(content, shipments)
+                case OmsLedger() as ledger:
+                    order = ledger.preload(content, shipments, earlier.location)
+                    earlier = replace(earlier, part_id=order.parts[0].part_id)
+                case ErpLedger() as ledger:
+                    ledger.preload(content, shipments)
+                case WmsLedger() as ledger:
+                    part_id = earlier.part_id or content.order_ref
+                    ledger.preload(content, shipments, part_id=part_id, location=earlier.location)
+        return earlier
 
     # After the run
 
@@ -376,6 +432,14 @@ class Estate:
                         "doc": document,
                     }
                     file.write(encode(row) + b"\n")
+
+    async def keep_state(self, folder: Path) -> None:
+        """As ``write_state``."""
+        self.write_state(folder)
+
+    async def find_secrets(self) -> dict[str, str]:
+        """As ``secrets``."""
+        return self.secrets()
 
     def mark(
         self,
@@ -498,6 +562,8 @@ class Estate:
         for payments in self.of_kind("payments"):
             payment_id: str = payments.ledger.authorise(order_ref, amount, currency).payment_id
             return payment_id
+        if self.elsewhere is not None:
+            return self.elsewhere.authorise(order_ref, amount, currency)
         return "PAY-none"
 
     # At work

@@ -62,6 +62,7 @@ class FakeRunner:
         on_progress: Callable[[Progress], None],
         origin: Any,
         on_live: Any,
+        on_news: Any,
     ) -> None:
         self.folder = out
         self.death: SutDied | None = None

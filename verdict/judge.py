@@ -121,9 +121,12 @@ def conclude(
 ) -> tuple[Outcome, tuple[str, ...]]:
     """The one merge rule: any finding fails; then anything that is not known is inconclusive; the rest passes.
 
-    An objective is a wish of the user's own: a figure that cannot be said has not met it. Where the generator or the
-    estate was the limit, the figure is theirs, so that a missed objective proves nothing.
+    Of a run that is void nothing counts but that. An objective is a wish of the user's own: a figure that cannot be said
+    has not met it. Where the generator or the estate was the limit, the figure is theirs, so that a missed objective
+    proves nothing.
     """
+    if checked.void:
+        return "inconclusive", checked.reasons
     broken = [f"{r.id}: {r.findings_count} of {r.examined}" for r in results if r.status == "violated"]
     missed = [f"objective missed: {one.objective}, but {one.said}" for one in objectives if not one.met]
     doubts = list(checked.reasons)

@@ -234,6 +234,9 @@ class Validity:
     about: tuple[Concern, ...] = ()
     """What each of the reasons is about, in the same order; nothing in a verdict that was stored before this was."""
 
+    void: bool = False
+    """A part of the estate was lost: not even a finding says anything of the system under test."""
+
     def reasons_about(self, *concerns: str) -> tuple[str, ...]:
         """The reasons that are about any of these."""
         return tuple(one for one, about in zip(self.reasons, self.about, strict=False) if about in concerns)
@@ -253,6 +256,7 @@ class Validity:
             "reasons": list(self.reasons),
             "at_limit": list(self.at_limit),
             "about": list(self.about),
+            "void": self.void,
         }
 
 
@@ -365,6 +369,7 @@ class Verdict:
                 tuple(document["validity"]["reasons"]),
                 tuple(document["validity"].get("at_limit", ())),
                 about=tuple(document["validity"].get("about", ())),
+                void=bool(document["validity"].get("void")),
             ),
             invariants=tuple(
                 InvariantResult(

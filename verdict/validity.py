@@ -47,11 +47,15 @@ OUTCOMES = {
 def check(history: History, injections: tuple[InjectionResult, ...]) -> Validity:
     """Every reason why this run proves nothing, in the order in which to look at them.
 
-    Of a run that could not be made there is only one.
+    Of a run that could not be made there is only one; of one that lost a part of its estate as well, for whatever was left
+    undone there, the system under test could not do.
     """
     failed = history.run.get("failed")
     if failed:
         return Validity((f"the run could not be made: {failed}",), about=("run",))
+    lost = history.run.get("systems_lost")
+    if isinstance(lost, list) and lost:
+        return Validity((f"a part of the estate is missing: {lost[0]}",), about=("estate",), void=True)
     checks: tuple[tuple[Concern, Iterator[str]], ...] = (
         ("run", _finished(history.run)),
         ("early", _to_its_end(history.run)),

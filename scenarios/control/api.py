@@ -25,7 +25,7 @@ from ...chaos.injection import Injection
 from ...chaos.registry import FAULTS
 from ...chaos.schedule import Schedule
 from ...simulators.control import ControlPort, ControlRefused, Traffic, read_object
-from ...simulators.estate import Estate
+from ...simulators.standing import Standing
 from ..estate_choice import SystemChoice
 from ..schedule_entry import ScheduleEntry
 from ..validation import Wrong, problem
@@ -45,7 +45,7 @@ class Control:
 
     def __init__(
         self,
-        estate: Estate,
+        estate: Standing,
         schedule: Schedule,
         *,
         folder: Path,

@@ -28,6 +28,7 @@ from peakproof.loadtests.plan import (
     RequestReturn,
 )
 from peakproof.scenarios.shop import Shop, opening
+from peakproof.simulators.back_office import carry_out
 from peakproof.simulators.erp.ledger import ErpLedger
 from peakproof.simulators.kit.ledger import World
 from peakproof.simulators.wms.ledger import WmsLedger
@@ -204,15 +205,18 @@ async def working(*items: Item, answers: tuple[Answer, ...] = ()) -> AsyncIterat
     warehouse.seed_stock([("A", "north", 10)])
     ledgers = {"wms": warehouse, "erp": ErpLedger(world())}
     effects.clear()
+    observers: list[Callable[[Effect], None]] = []
+    office: Any = SimpleNamespace(of_kind=lambda kind: iter([SimpleNamespace(ledger=ledgers[kind])]))
     estate: Any = SimpleNamespace(
-        observers=[],
+        observers=observers,
+        observe=lambda observer, kinds: observers.append(observer),
+        at_the_desk=lambda act, then: then(carry_out(act, office)),
         systems={
             "web": SimpleNamespace(
                 near_url=f"http://127.0.0.1:{channel.server.port}",
                 shopper=SimpleNamespace(api_key="key-of-web"),
             )
         },
-        of_kind=lambda kind: iter([SimpleNamespace(ledger=ledgers[kind])]),
     )
     shop = Shop(estate, plan(*items), writer, clock)  # type: ignore[arg-type]  # doubles of estate, writer and clock
     try:

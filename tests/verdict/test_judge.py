@@ -178,6 +178,12 @@ def test_the_merge_rule(statuses: list[Status], reasons: tuple[str, ...], expect
     assert conclude([result_of(status) for status in statuses], Validity(reasons), [])[0] == expected
 
 
+def test_not_even_a_finding_counts_where_a_part_of_the_estate_is_missing() -> None:
+    void = Validity(("a part of the estate is missing",), void=True)
+    missed = ObjectiveResult("x <= 1", "x", 2.0, False)
+    assert conclude([result_of("violated")], void, [missed]) == ("inconclusive", void.reasons)
+
+
 def test_an_objective_that_is_met_changes_nothing() -> None:
     met = ObjectiveResult("x <= 1", "x", 0.5, True)
     assert conclude([result_of("holds")], Validity(), [met])[0] == "pass"

@@ -93,6 +93,16 @@ def test_of_a_run_that_could_not_be_made_nothing_else_is_said() -> None:
     assert reasons(run, []) == ("the run could not be made: port 8102 is in use",)
 
 
+def test_of_a_run_that_lost_a_part_of_its_estate_nothing_else_is_said() -> None:
+    run = {
+        **SOUND,
+        "systems_lost": ["the process of erp was lost: it was ended by SIGKILL"],
+        "settled": False,
+    }
+    why = "a part of the estate is missing: the process of erp was lost: it was ended by SIGKILL"
+    assert reasons(run, []) == (why,)
+
+
 def flooding(calls: int) -> list[Row]:
     return [at(10 + number / calls, call(order=None, client="sut-erp")) for number in range(calls)]
 

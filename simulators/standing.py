@@ -1,0 +1,134 @@
+"""An estate as those see it who run it, whether its systems stand in this process or in others."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Literal, Protocol
+
+from ..chaos.schedule import Place
+from ..history.records import Effect
+from .back_office import DeskAct
+from .estate import EarlierOrder, OpeningItem, SystemAddress
+from .kit.auth import Client
+
+
+class StandingDoor(Protocol):
+    """What is counted at a system's door."""
+
+    @property
+    def calls(self) -> int: ...
+
+    @property
+    def in_flight(self) -> int: ...
+
+
+class StandingSystem(Protocol):
+    """One system, as ``estate.System`` says it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def near_url(self) -> str: ...
+
+    @property
+    def shopper(self) -> Client: ...
+
+    @property
+    def door(self) -> StandingDoor: ...
+
+    @property
+    def gate(self) -> Place: ...
+
+
+class StandingDispatcher(Protocol):
+    """The deliveries of all systems, as ``kit.events.Dispatcher`` counts them."""
+
+    @property
+    def waiting(self) -> int: ...
+
+    @property
+    def given_up(self) -> int: ...
+
+    def queued(self, system: str) -> int: ...
+
+
+class StandingWriter(Protocol):
+    """The history that is written in this process."""
+
+    def flush(self) -> None: ...
+
+
+class Standing(Protocol):
+    """As ``estate.Estate``."""
+
+    @property
+    def systems(self) -> Mapping[str, StandingSystem]: ...
+
+    @property
+    def gates(self) -> Mapping[str, Place]: ...
+
+    @property
+    def dispatcher(self) -> StandingDispatcher: ...
+
+    @property
+    def writer(self) -> StandingWriter: ...
+
+    @property
+    def channels(self) -> list[str]: ...
+
+    @property
+    def last_change_ns(self) -> int: ...
+
+    @property
+    def pending(self) -> int: ...
+
+    @property
+    def connections_waiting(self) -> int | None: ...
+
+    @property
+    def errors(self) -> list[str]: ...
+
+    @property
+    def lost(self) -> list[str]:
+        """One line for each system that is gone although nobody asked it to."""
+
+    def facts(self) -> dict[str, dict[str, object]]:
+        """Of each system in a process of its own, for run.json: its host, its pid, and how well its clock is known."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def addresses(self) -> dict[str, SystemAddress]: ...
+
+    async def find_secrets(self) -> dict[str, str]: ...
+
+    def observe(self, observer: Callable[[Effect], None], kinds: Collection[str]) -> None: ...
+
+    def at_the_desk(self, act: DeskAct, then: Callable[[bool], None]) -> None: ...
+
+    def subscribe(self, url_of: Callable[[str], str | None], secret: str) -> None: ...
+
+    def seed(self, items: Iterable[OpeningItem], earlier: Iterable[EarlierOrder] = ()) -> None: ...
+
+    async def keep_state(self, folder: Path) -> None:
+        """As ``write_state``."""
+
+    def mark(
+        self,
+        mark: Literal["armed", "fired", "healed", "never_fired"],
+        injection: str,
+        fault: str,
+        system: str,
+        *,
+        operation: str | None = None,
+        call_id: str | None = None,
+        detail: str | None = None,
+        by_hand: bool = False,
+    ) -> None: ...
