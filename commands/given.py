@@ -57,7 +57,7 @@ def sut_beside(
     config: Path | None, middleware: str | None, no_sut: bool, scenario: "Scenario"
 ) -> "SutChoice | None":
     """What is started beside a standing estate: only what the user named, here or in ./peakproof.toml."""
-    from ..scenarios.config import FILE
+    from ..scenarios.toml_document import FILE
 
     named = config or middleware
     if no_sut:
@@ -145,7 +145,7 @@ def judged_as_before(
     folder: Path, config: Path | None, invariants: list[str] | None, objectives: list[str] | None
 ) -> JudgedBy:
     """What a stored run is judged by: as it was, and as the command line says."""
-    from ..scenarios.sut_choice import judged_like
+    from ..scenarios.judge_config import judged_like
 
     of_config, complaint = judged_like(folder, config)
     if complaint is not None:

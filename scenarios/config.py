@@ -20,10 +20,9 @@ from . import catalogue
 from .errors import ConfigError, UsageError, unknown
 from .estate_choice import SystemChoice
 from .flows import FLOWS, FULL, calls
-from .toml_document import read_toml
+from .toml_document import FILE, read_toml
 from .validation import SomeSeconds, Value, Wrong, path_of, problem, shown
 
-FILE = "peakproof.toml"
 ADDRESS_FIELDS = ("kind", "url", "client_id", "client_secret", "api_key")
 OWN_NAMES = ("systems", "webhook_secret", "sut.port", "sut.url", "sut.data_dir")
 

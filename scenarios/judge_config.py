@@ -9,7 +9,8 @@ from pydantic import PrivateAttr, Strict, ValidationError, field_validator
 from ..verdict.errors import VerdictError
 from ..verdict.objective import Objective
 from .errors import ConfigError
-from .toml_document import read_toml
+from .origin import origin_of
+from .toml_document import FILE, read_toml
 from .validation import Value, Wrong, path_of, problem, shown
 
 Text = Annotated[str, Strict()]
@@ -65,3 +66,17 @@ class JudgeConfig(Value):
                     split(name)
                 except VerdictError as error:
                     raise Wrong(("invariants", place), str(error)) from None
+
+
+def judged_like(folder: Path, config: Path | None) -> tuple[JudgeConfig, str | None]:
+    """What a stored run is judged by besides: as ``config`` says, else as the file says that it was made with, and
+    where that is gone as ./peakproof.toml does; and a complaint where neither is there. ConfigError."""
+    if config is not None:
+        return JudgeConfig.load(config), None
+    named = origin_of(folder).get("config")
+    if not isinstance(named, str):
+        return JudgeConfig(), None
+    for path in (Path(named), Path(FILE)):
+        if path.is_file():
+            return JudgeConfig.load(path), None
+    return JudgeConfig(), f"{named} is gone: judged without the objectives and invariants that it names"

@@ -44,12 +44,12 @@ class Peakproof:
     ) -> RunResult:
         """One run, judged. Raises UsageError and RunError, each with one line that says what to do."""
         from ..verdict.judge import check_wishes
-        from .config import FILE
         from .flows import judged_flows
         from .reports import judge_run
         from .runner import Runner
         from .scenario import Scenario
         from .sut_choice import chosen
+        from .toml_document import FILE
 
         own = self._root / FILE
         if config is None and middleware is None and own.is_file():

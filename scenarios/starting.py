@@ -13,11 +13,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..simulators.kit.events import DeliverySettings, new_secret
 from . import catalogue
-from .config import FILE, SutConfig
+from .config import SutConfig
 from .errors import ConfigError, UsageError, unknown
 from .flows import FLOWS, calls, judged_flows
 from .scenario import Scenario
 from .suite import scenarios_of
+from .toml_document import FILE
 
 CI = {
     "github": ".github/workflows/peakproof.yml",

@@ -1,13 +1,13 @@
 """Which system under test the user means: the command line, peakproof.toml, an earlier run, or else the reference."""
 
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from .config import FILE, SutConfig, is_url
+from .config import SutConfig, is_url
 from .errors import UsageError
 from .judge_config import JudgeConfig
+from .origin import origin_of
+from .toml_document import FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +65,7 @@ def chosen(config: Path | None, middleware: str | None) -> SutChoice:
 
 def of_run(folder: Path) -> SutChoice:
     """The system under test of a stored run, as it is now. ConfigError, UsageError."""
-    origin = _origin(folder)
+    origin = origin_of(folder)
     config = origin.get("config")
     choice = chosen(Path(config) if config else None, origin.get("middleware"))
     return replace(choice, sentence=f"{choice.sentence}, like {folder}")
-
-
-def judged_like(folder: Path, config: Path | None) -> tuple[JudgeConfig, str | None]:
-    """What a stored run is judged by besides: as ``config`` says, else as the file says that it was made with, and
-    where that is gone as ./peakproof.toml does; and a complaint where neither is there. ConfigError."""
-    if config is not None:
-        return JudgeConfig.load(config), None
-    named = _origin(folder).get("config")
-    if not isinstance(named, str):
-        return JudgeConfig(), None
-    for path in (Path(named), Path(FILE)):
-        if path.is_file():
-            return JudgeConfig.load(path), None
-    return JudgeConfig(), f"{named} is gone: judged without the objectives and invariants that it names"
-
-
-def _origin(folder: Path) -> dict[str, Any]:
-    try:
-        origin = json.loads((folder / "run.json").read_text("utf-8"))["sut"]["origin"]
-    except (OSError, ValueError, TypeError, KeyError):
-        return {}
-    return origin if isinstance(origin, dict) else {}

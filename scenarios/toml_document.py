@@ -6,6 +6,8 @@ from typing import Any
 
 from .errors import ConfigError, unknown
 
+FILE = "peakproof.toml"
+
 TABLES = ("sut", "judge")
 """``[sut]`` says how to reach the middleware, ``[judge]`` what it is judged by besides."""
 

@@ -168,6 +168,16 @@ def test_nobody_imports_locust_into_the_command() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_judging_a_stored_run_loads_no_estate() -> None:
+    """Half of the command's time on a small run went into importing servers that it never starts."""
+    code = (
+        "import sys, peakproof.cli, peakproof.scenarios.judge_config, peakproof.scenarios.reports\n"
+        "sys.exit(', '.join({'aiohttp', 'fastapi', 'uvicorn', 'peakproof.simulators'} & set(sys.modules)) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # What ships
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from peakproof.scenarios.errors import ConfigError
-from peakproof.scenarios.judge_config import JudgeConfig
-from peakproof.scenarios.sut_choice import chosen, judged_like, of_run
+from peakproof.scenarios.judge_config import JudgeConfig, judged_like
+from peakproof.scenarios.sut_choice import chosen, of_run
 
 SUT = "[sut]\ncommand = 'python3 app.py'\nflows = ['order-to-erp']\n"
 JUDGE = "[judge]\nobjectives = ['order_sync_latency_p95 < 30s']\ninvariants = ['mine.sql', 'deep/mine.py:check']\n"
