@@ -64,7 +64,7 @@ def find_limit(
                 origin=choice.origin,
                 ui_port=ui,
                 spread=spread,
-                abort_on=those_to_watch(must_hold),
+                abort_on=those_to_watch(must_hold, first.estate.standing, apart=first.estate.processes),
             ),
             seed=seed,
             out=out,

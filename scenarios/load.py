@@ -21,7 +21,7 @@ from ..loadtests.window import Window
 from ..simulators.standing import Standing
 from ..verdict.objective import Objective
 from ..verdict.render.wording import counted
-from .abort import SEEN, Watched, check_watched
+from .abort import SEEN, Watched, WatchedTotal, check_watched, watched
 from .config import SutConfig
 from .errors import RunError, UsageError
 from .runner import Progress, Runner
@@ -356,9 +356,9 @@ class LoadRunner(Runner):
         super().__init__(
             scenario, sut, seed=seed, out=out, on_progress=on_progress, origin=origin, on_news=on_news
         )
-        check_watched(abort_on)
+        check_watched(abort_on, scenario.estate.standing, apart=scenario.estate.processes)
         self._abort_on = abort_on
-        self._watched: list[Watched] = []
+        self._watched: list[Watched | WatchedTotal] = []
         self._ui_port = ui_port
         self._spread = spread
         self._saturation = Saturation()
@@ -370,9 +370,10 @@ class LoadRunner(Runner):
     ) -> None:
         """The same, while somebody looks who is at the limit."""
         assert isinstance(shop, CrowdedShop), "`_shop` made it"
-        self._watched = [Watched(text, shop.total) for text in self._abort_on]
-        for watched in self._watched:
-            estate.observe(watched.see, SEEN)
+        self._watched = [watched(text, shop.total) for text in self._abort_on]
+        for one in self._watched:
+            estate.observe(one.see, SEEN)
+            self._writer.observers.append(one.hear)
         looking = asyncio.create_task(
             self._saturation.keep_looking(
                 lambda: shop.generator_cpu_s,
@@ -397,9 +398,9 @@ class LoadRunner(Runner):
             self._seconds.note(look, self._clock())
 
     def _why_stop(self, estate: Standing) -> str | None:
-        for watched in self._watched:
-            if (why := watched.why_broken(self._clock())) is not None:
-                self._aborted_on = watched.objective
+        for one in self._watched:
+            if (why := one.why_broken(self._clock())) is not None:
+                self._aborted_on = one.objective
                 return why
         return super()._why_stop(estate)
 

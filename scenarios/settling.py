@@ -25,18 +25,22 @@ QUIETS_IN_VAIN = 5
 class AttentiveWriter(HistoryWriter):
     """A history writer that knows when somebody last asked for a change, whatever came of it, and when last not in vain."""
 
-    __slots__ = ("last_change_ns", "last_hope_ns")
+    __slots__ = ("last_change_ns", "last_hope_ns", "observers")
 
     def __init__(self, folder: Path, process: str) -> None:
         super().__init__(folder, process)
         self.last_change_ns = 0
         self.last_hope_ns = 0
+        self.observers: list[Callable[[Call], None]] = []
+        """They hear of every call."""
 
     def call(self, record: Call) -> None:
         if record.changes:
             self.last_change_ns = record.at_ns
             if not in_vain(record):
                 self.last_hope_ns = record.at_ns
+        for observer in self.observers:
+            observer(record)
         super().call(record)
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from peakproof.history.records import Effect
-from peakproof.scenarios.abort import Watched, check_watched, those_to_watch
+from peakproof.history.records import Call, Effect
+from peakproof.scenarios.abort import Watched, check_watched, those_to_watch, watched
 from peakproof.scenarios.errors import UsageError
+from peakproof.simulators.kit.orders import PartLine
 from peakproof.verdict.errors import ObjectiveError
 
 SECOND_NS = 1_000_000_000
@@ -106,12 +107,100 @@ def test_orders_from_before_the_run_and_parcels_without_content_are_nobodys() ->
     assert why("fulfilment_latency_p50 <= 5", 1, full, 60) is None
 
 
+def call(
+    outcome: str,
+    *,
+    error: str | None = None,
+    status: int | None = None,
+    changes: bool = True,
+    client: str | None = "sut",
+) -> Call:
+    return Call(
+        call_id="c", system="erp", operation="x", subject="s", attempt=1, method="POST", path="/", at_ns=0, replied_ns=0,
+        outcome=outcome, changes=changes, error=error, status=status, client=client,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "text", ["oversold_units <= 3", "order_sync_latency_p95 > 5", "checkout_latency_p95 < 1"]
+    ("text", "broken"),
+    [
+        ("exception_volume <= 5", False),
+        ("exception_volume < 5", True),
+        ("exception_volume <= 4", True),
+        ("exception_volume[throttled] <= 2", False),
+        ("exception_volume[throttled] <= 1", True),
+        ("exception_volume[no_answer] < 1", True),
+        ("exception_volume[http_503] < 1", True),
+        ("exception_volume[period_closed] < 1", True),
+        ("exception_volume[order_invalid] <= 0", False),
+        ("oversold_units <= 5", False),
+        ("oversold_units < 5", True),
+    ],
+)
+def test_what_only_grows_is_too_much_for_good(text: str, broken: bool) -> None:
+    one = watched(text, 100)
+    assert one.why_broken(0) is None
+    for each in (
+        call("refused", error="throttled", status=429),
+        call("refused", error="throttled", status=429),
+        call("unknown"),
+        call("unknown", status=503, client=None),
+        call("ok", status=201),
+        call("refused", error="throttled", changes=False),
+        call("refused", error="out_of_stock", client="shopper-web"),
+    ):
+        one.hear(each)
+    one.see(effect(1, "sales_order_rejected", "o1", cause="period_closed until Monday"))
+    one.see(
+        effect(2, "order_unfillable", "o2", data={"missing": (PartLine("1", "A", 2), PartLine("2", "B", 3))})
+    )
+    one.see(effect(2, "order_placed", "o3"))
+    assert (one.why_broken(0) is not None) == broken
+
+
+def test_it_says_how_much_it_is() -> None:
+    one = watched("exception_volume[throttled] <= 0", 100)
+    one.hear(call("refused", error="throttled", status=429))
+    assert one.why_broken(0) == (
+        "exception_volume[throttled] <= 0 cannot be met any more: it is 1 already and can only grow"
+    )
+
+
+def test_of_a_single_system_it_is_known_at_the_end_only() -> None:
+    check_watched(["exception_volume[throttled] <= 3"], ("erp", "web"))
+    with pytest.raises(
+        UsageError, match=r"of one reason, e\.g\. .*; of a system such as 'web' give --objective"
+    ):
+        check_watched(["exception_volume[web] <= 3"], ("erp", "web"))
+
+
+def test_where_systems_have_processes_of_their_own_calls_are_known_at_the_end_only() -> None:
+    check_watched(["oversold_units <= 3"], apart=True)
+    with pytest.raises(UsageError, match=r"with estate\.processes calls are known at the end only"):
+        check_watched(["exception_volume <= 3"], apart=True)
+    wanted = [
+        "exception_volume <= 3",
+        "oversold_units <= 3",
+        "exception_volume[web] < 2",
+        "checkout_latency_p50 < 1",
+    ]
+    assert those_to_watch(wanted, ("web",), apart=True) == ["oversold_units <= 3"]
+    assert those_to_watch(wanted, ("web",)) == ["exception_volume <= 3", "oversold_units <= 3"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "oversold_units[web] <= 3",
+        "exception_volume >= 3",
+        "order_sync_latency_p95 > 5",
+        "checkout_latency_p95 < 1",
+    ],
 )
 def test_what_cannot_be_known_in_mid_run_is_refused(text: str) -> None:
     with pytest.raises(
-        UsageError, match=r"^--abort-on '.*': in mid-run only an upper bound on how long orders take"
+        UsageError,
+        match=r"^--abort-on '.*': in mid-run only an upper bound is known .* for all else give --objective$",
     ):
         check_watched([text])
     assert those_to_watch([text, "order_release_latency_p50 < 1"]) == ["order_release_latency_p50 < 1"]
