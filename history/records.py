@@ -221,7 +221,7 @@ class LoadSecond(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The text of a request, a response or an event, stored once."""
+    """The text of a request, a response or an event; stored once, unless it comes again after very many others."""
 
     table: ClassVar[str] = "bodies"
 

@@ -21,7 +21,8 @@ class HistoryWriter:
     A record is encoded into memory at once. Effects and calls reach the operating system by ``flush_now``, which the
     tap calls before a reply leaves; everything by ``flush``, which the owner calls at least every 20 ms. What
     the operating system has survives the death of the process; nothing is fsynced, so a power cut can lose more.
-    The hashes of all bodies stay in memory (about 100 bytes each).
+    The hashes of the bodies of late stay in memory (at most 10 MB of them); one that comes again after a very long time
+    is kept once more.
     """
 
     __slots__ = (
@@ -32,6 +33,7 @@ class HistoryWriter:
         "_faults",
         "_load",
         "_seen",
+        "_seen_before",
         "_workload",
         "folder",
         "process",
@@ -49,6 +51,7 @@ class HistoryWriter:
         self._workload = _Lines(folder / f"workload-{process}.jsonl")
         self._bodies = _CompressedLines(folder / f"bodies-{process}.jsonl{COMPRESSED}")
         self._seen: set[bytes] = set()
+        self._seen_before: set[bytes] = set()
 
     def call(self, record: Call) -> None:
         self._calls.add(record)
@@ -73,8 +76,11 @@ class HistoryWriter:
         digest = blake2b(raw, digest_size=_HASH_BYTES).digest()
         name = digest.hex()
         if digest not in self._seen:
+            if digest not in self._seen_before:
+                self._bodies.add(Body(hash=name, text=raw.decode("utf-8", "backslashreplace")))
+            if len(self._seen) >= REMEMBERED:
+                self._seen_before, self._seen = self._seen, set()
             self._seen.add(digest)
-            self._bodies.add(Body(hash=name, text=raw.decode("utf-8", "backslashreplace")))
         return name
 
     def flush_now(self) -> None:
@@ -112,6 +118,9 @@ class HistoryWriter:
         ):
             lines.close()
 
+
+REMEMBERED = 32_768
+"""Hashes of a generation; that before it is remembered too. What repeats does so soon: a retry, a page, an empty answer."""
 
 _encode_into = msgspec.json.Encoder().encode_into
 

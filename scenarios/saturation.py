@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
@@ -44,32 +45,44 @@ class Look:
     queues: Queues = field(default_factory=Queues)
 
 
-@dataclass(slots=True)
-class Saturation:
-    """What was seen so far."""
+SHARES = ("lag_s", "estate", "generator", "sut", "machine")
+NUMBERS = ("sut_bytes", "pending", "deliveries", "connections")
 
-    looks: list[Look] = field(default_factory=list)
+
+class Saturation:
+    """What was seen so far: the bare figures, for a run of hours has many looks."""
+
+    def __init__(self, looks: Iterable[Look] = ()) -> None:
+        self._seen = {name: array("d") for name in SHARES} | {name: array("q") for name in NUMBERS}
+        for look in looks:
+            self.add(look)
+
+    def add(self, look: Look) -> None:
+        """One more look; what was not seen in it counts nowhere."""
+        for whole, names in ((look, (*SHARES, NUMBERS[0])), (look.queues, NUMBERS[1:])):
+            for name in names:
+                value = getattr(whole, name)
+                if value is not None:
+                    self._seen[name].append(value)
 
     def facts(self) -> dict[str, dict[str, float | int | None]]:
         """As run.json says it; null where there are no samples."""
-        looks = self.looks
-        sut_bytes = [look.sut_bytes for look in looks if look.sut_bytes is not None]
-        connections = [look.queues.connections for look in looks if look.queues.connections is not None]
+        seen = self._seen
         return {
             "estate": {
-                "loop_lag_p99_s": at_share([look.lag_s for look in looks], 0.99),
-                "cpu_p95": at_share([look.estate for look in looks], 0.95),
-                "pending_p95": at_share([look.queues.pending for look in looks], 0.95),
-                "pending_max": max((look.queues.pending for look in looks), default=None),
-                "deliveries_waiting_p95": at_share([look.queues.deliveries for look in looks], 0.95),
-                "deliveries_waiting_max": max((look.queues.deliveries for look in looks), default=None),
-                "connections_waiting_max": max(connections, default=None),
+                "loop_lag_p99_s": at_share(seen["lag_s"], 0.99),
+                "cpu_p95": at_share(seen["estate"], 0.95),
+                "pending_p95": at_share(seen["pending"], 0.95),
+                "pending_max": max(seen["pending"], default=None),
+                "deliveries_waiting_p95": at_share(seen["deliveries"], 0.95),
+                "deliveries_waiting_max": max(seen["deliveries"], default=None),
+                "connections_waiting_max": max(seen["connections"], default=None),
             },
-            "machine": {"cpu_p95": at_share([look.machine for look in looks], 0.95)},
-            "generator": {"cpu_p95": at_share([look.generator for look in looks], 0.95)},
+            "machine": {"cpu_p95": at_share(seen["machine"], 0.95)},
+            "generator": {"cpu_p95": at_share(seen["generator"], 0.95)},
             "sut": {
-                "cpu_p95": at_share([look.sut for look in looks if look.sut is not None], 0.95),
-                "rss_max_mb": round(max(sut_bytes) / MEGABYTE, 1) if sut_bytes else None,
+                "cpu_p95": at_share(seen["sut"], 0.95),
+                "rss_max_mb": round(max(seen["sut_bytes"]) / MEGABYTE, 1) if seen["sut_bytes"] else None,
             },
         }
 
@@ -98,7 +111,7 @@ class Saturation:
                 machine=psutil.cpu_percent() / 100,
                 queues=queues(),
             )
-            self.looks.append(look)
+            self.add(look)
             on_look(look)
             before_s, before = now_s, now
 

@@ -19,6 +19,7 @@ from ..chaos.gate import Gate
 from ..history.clock import Clock
 from ..history.records import Effect, FaultMark
 from ..history.writer import HistoryWriter
+from .agenda import Agenda
 from .back_office import DeskAct, carry_out
 from .erp.ledger import ErpLedger
 from .kit import subscriptions
@@ -204,6 +205,8 @@ class Estate:
         self._tasks: list[asyncio.Task[None]] = []
         self._gc_threshold = gc.get_threshold()
         self._before_start: list[tuple[float, Callable[[], None]]] = []
+        self._agenda: Agenda | None = None
+        """What is not to come soon."""
         self._steps_to_come = 0
         self.systems: dict[str, System] = {}
         self.dispatcher = Dispatcher(
@@ -226,6 +229,7 @@ class Estate:
     async def start(self) -> None:
         """Serve every system; returns when all accept connections."""
         self._loop = loop = asyncio.get_running_loop()
+        self._agenda = Agenda(loop)
         for system in self.systems.values():
             config = uvicorn.Config(
                 system.door,
@@ -571,15 +575,16 @@ class Estate:
     def later(self, delay_s: float, action: Callable[[], None]) -> None:
         """Before the estate stands (seeding), steps wait until it does."""
         real_s = delay_s * self.settings.time_scale
-        if self._loop is None:
+        if self._loop is None or self._agenda is None:
             self._before_start.append((real_s, action))
-            return
-        soon = real_s <= SOON_S
-        self._steps_to_come += soon
-        self._loop.call_later(real_s, self._act, action, soon)
+        elif real_s <= SOON_S:
+            self._steps_to_come += 1
+            self._loop.call_later(real_s, self._act, action)
+        else:
+            self._agenda.note(real_s, action)
 
-    def _act(self, action: Callable[[], None], soon: bool) -> None:
-        self._steps_to_come -= soon
+    def _act(self, action: Callable[[], None]) -> None:
+        self._steps_to_come -= 1
         action()
 
     def _record(self, effect: Effect) -> None:

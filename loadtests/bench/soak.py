@@ -1,8 +1,9 @@
 """Whether memory grows beyond the orders' own state: a steady rate of small orders for long, and who holds how much.
 
 The memory of each process is looked at from outside, every two seconds; the line through the second half of the workload says
-by how much it grows with each order. What the systems keep of an order, documents and first answers above all, must grow:
-it is weighed in the estate's own process (``weighed``), and what is left is growth that nobody wants.
+by how much it grows with each order. What the systems keep of an order, documents above all, must grow: it is weighed in the
+estate's own process (``weighed``), half-way and at the end, and what is left is growth that nobody wants. Stored first answers expire:
+a run that is shorter than their lifetime, which is a quarter of an hour here, sees them grow too, on both sides.
 """
 
 import json
@@ -24,6 +25,8 @@ from ...history.reader import History
 from .steady import run_steadily
 
 LOOK_S = 2.0
+START_S = 3.0
+"""Passes between the estate's standing and the workload's beginning, more or less."""
 FEWEST = 8
 """Looks that a line can be drawn through."""
 ESTATE, GENERATOR, MIDDLEWARE = "estate", "generator", "middleware"
@@ -68,7 +71,7 @@ class Soak:
     reasons: tuple[str, ...]
     growths: list[Growth]
     state_per_order: float
-    """Bytes that the estate's systems keep of each."""
+    """Bytes by which what the estate's systems keep grew with each order of the second half."""
     load_before: float
     processors: int
 
@@ -85,16 +88,14 @@ def measure_soak(per_s: float, seconds: float, middleware: str) -> Soak:
     looks: list[Look] = []
     with TemporaryDirectory() as name:
         folder = Path(name)
-        weights = folder / "weights.json"
-        program = [sys.executable, "-m", f"{__package__}.weighed", str(weights)]
+        weights = folder / "weights.jsonl"
+        program = [sys.executable, "-m", f"{__package__}.weighed", str(weights), f"{seconds / 2 + START_S:g}"]
         with looking(looks) as look_at:
             run = run_steadily(folder, per_s, seconds, middleware, program=program, on_start=look_at)
-        weighed = json.loads(weights.read_bytes())
+        weighed = [json.loads(line) for line in weights.read_bytes().splitlines()]
         with History.of_run(run.folder) as history:
             placed = [row["placed_ns"] for row in history.rows(PLACED)]
             start_ns = history.one(WORKLOAD)
-    if not placed:
-        raise RuntimeError("no order was placed: nothing to measure")
     return Soak(
         per_s=per_s,
         seconds=seconds,
@@ -103,10 +104,23 @@ def measure_soak(per_s: float, seconds: float, middleware: str) -> Soak:
         verdict=run.document["verdict"],
         reasons=tuple(run.document["reasons"]),
         growths=[growth_of(process, looks, placed, start_ns, seconds) for process in PROCESSES],
-        state_per_order=(weighed["after"] - weighed["before"]) / len(placed),
+        state_per_order=state_per_order(weighed, placed),
         load_before=load_before,
         processors=os.cpu_count() or 1,
     )
+
+
+def state_per_order(weighed: Sequence[Mapping[str, int]], placed: Sequence[int]) -> float:
+    """By what was weighed twice. RuntimeError where it was not, or where no order came between."""
+    if len(weighed) != 2:
+        raise RuntimeError(
+            f"what the systems keep was weighed {len(weighed)} times, not twice: nothing to measure"
+        )
+    half, end = weighed
+    orders = bisect_right(placed, end["at_ns"]) - bisect_right(placed, half["at_ns"])
+    if not orders:
+        raise RuntimeError("no order was placed in the second half: nothing to measure")
+    return (end["bytes"] - half["bytes"]) / orders
 
 
 def growth_of(
@@ -172,8 +186,11 @@ class Looker:
 def look_at(estate: psutil.Process) -> Look:
     """psutil.Error where the estate has ended."""
     held = {ESTATE: held_by(estate)}
+    itself = estate.cmdline()
     for child in estate.children(recursive=True):
         try:
+            if child.cmdline() == itself:
+                continue  # the fork that weighs
             process = GENERATOR if any(GENERATORS in word for word in child.cmdline()) else MIDDLEWARE
             held[process] = held.get(process, 0) + held_by(child)
         except psutil.Error:
@@ -182,11 +199,8 @@ def look_at(estate: psutil.Process) -> Look:
 
 
 def held_by(process: psutil.Process) -> int:
-    """Bytes that nobody else shares, where the operating system says so, else the resident ones."""
-    try:
-        return int(process.memory_full_info().uss)
-    except (psutil.AccessDenied, NotImplementedError):
-        return int(process.memory_info().rss)
+    """Resident bytes: those that are its own alone would jump while a fork of it lives."""
+    return int(process.memory_info().rss)
 
 
 def table(soak: Soak) -> str:

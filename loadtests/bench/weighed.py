@@ -1,15 +1,20 @@
-"""``python -m peakproof.loadtests.bench.weighed FILE load ...``: the command as it is, with its systems' state weighed.
+"""``python -m peakproof.loadtests.bench.weighed FILE AFTER_S load ...``: the command as it is, with its systems' state weighed.
 
 Weighed are the objects that the systems keep of orders, each once: ledgers, stored first answers, counts of attempts and of
-events. This is done as the estate begins to serve and once more when all is over, so that nothing waits for it.
+events. This is done when the estate has served for so long, by a fork that leaves it alone, and once more when all is over.
 """
 
+import asyncio
 import gc
 import json
+import os
 import runpy
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from time import time_ns
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -49,33 +54,44 @@ def state_of(estate: Estate) -> list[object]:
     return kept
 
 
-def install(weights: dict[str, int]) -> None:
-    """Let every estate of this process note its state's weight: ``before`` and ``after``."""
+def install(file: Path, after_s: float) -> None:
+    """Let every estate of this process note its state's weight in ``file`` as lines ``{"at_ns": ..., "bytes": ...}``."""
     start, write_state = Estate.start, Estate.write_state
 
     async def weighed_start(self: Estate) -> None:
-        weights["before"] = weigh(state_of(self))
         await start(self)
+        asyncio.get_running_loop().call_later(after_s, in_a_fork, partial(note, self, file))
 
     def weighed_write(self: Estate, folder: Path) -> None:
         print("weighing what the systems keep", file=sys.stderr, flush=True)
-        weights["after"] = weigh(state_of(self))
+        note(self, file)
         write_state(self, folder)
 
     for name, weighed in (("start", weighed_start), ("write_state", weighed_write)):
         setattr(Estate, name, weighed)
 
 
+def in_a_fork(act: Callable[[], None]) -> None:
+    """Do it in a copy of this process as it is now, which then ends; nobody waits for it."""
+    if os.fork() == 0:
+        gc.disable()
+        with suppress(BaseException):
+            act()
+        os._exit(0)
+
+
+def note(estate: Estate, file: Path) -> None:
+    at_ns = time_ns()
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps({"at_ns": at_ns, "bytes": weigh(state_of(estate))}) + "\n")
+
+
 def main() -> None:
-    """Run the command; leave ``{"before": bytes, "after": bytes}`` in the file."""
-    file, *command = sys.argv[1:]
-    weights: dict[str, int] = {}
-    install(weights)
+    """Run the command; two lines are in the file when it has ended."""
+    file, after_s, *command = sys.argv[1:]
+    install(Path(file), float(after_s))
     sys.argv = ["peakproof", *command]
-    try:
-        runpy.run_module("peakproof", run_name="__main__", alter_sys=False)
-    finally:
-        Path(file).write_text(json.dumps(weights), "utf-8")
+    runpy.run_module("peakproof", run_name="__main__", alter_sys=False)
 
 
 if __name__ == "__main__":

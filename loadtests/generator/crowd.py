@@ -1,5 +1,6 @@
 """The shoppers of one process: each act begins at its own time and waits for nobody else's."""
 
+from functools import partial
 from time import process_time
 
 import gevent
@@ -25,6 +26,7 @@ class Crowd:
         self._awaited = {number: item for number, item in wanted.items() if not _is_timed(item)}
         self._wanted = wanted
         self._checkouts: dict[str, gevent.Greenlet] = {}
+        """Those under way, by order."""
         self._under_way: set[gevent.Greenlet] = set()
         self._clock_greenlet: gevent.Greenlet | None = None
         self._placed = 0
@@ -72,10 +74,12 @@ class Crowd:
         if isinstance(item, PlaceOrder):
             self._checkouts[item.order_ref] = greenlet
             self._sent += 1
-        greenlet.link(self._ended)
+        greenlet.link(partial(self._ended, item))
 
-    def _ended(self, greenlet: gevent.Greenlet) -> None:
+    def _ended(self, item: Wanted, greenlet: gevent.Greenlet) -> None:
         self._under_way.discard(greenlet)
+        if isinstance(item, PlaceOrder):
+            del self._checkouts[item.order_ref]
         self._last_act_ns = self._scene.clock()
         if greenlet.exception is not None:
             self._errors.append(f"{type(greenlet.exception).__name__}: {greenlet.exception}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from peakproof.history import writer as writing
 from peakproof.history.reader import History, decompressed, is_whole
 from peakproof.history.records import Call, Effect, FaultMark
 from peakproof.history.writer import HistoryWriter
@@ -70,6 +71,20 @@ def test_a_body_is_stored_once_however_often_it_is_seen(tmp_path: Path) -> None:
         {"hash": names[0], "text": '{"a":1}'},
         {"hash": names[1], "text": '{"a":2}'},
     ]
+
+
+def test_only_the_bodies_of_late_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for two generations of two: one that comes again stays, one that was long ago is kept once more."""
+    monkeypatch.setattr(writing, "REMEMBERED", 2)
+    writer = HistoryWriter(tmp_path / "history", "estate")
+    for text in ("a", "b", "c", "a", "d", "a", "e", "b", "a"):
+        writer.body(text.encode())
+    name = writer.body(b"b")
+    writer.close()
+    kept = "".join(str(row["text"]) for row in lines_of(tmp_path / "history", "bodies-estate.jsonl.zst"))
+    assert kept == "abcdeb"
+    with History.of_run(tmp_path) as history:
+        assert history.body(name) == "b"
 
 
 def test_bytes_that_are_no_utf8_are_kept_as_escapes(tmp_path: Path) -> None:

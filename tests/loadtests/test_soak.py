@@ -1,12 +1,14 @@
 """What the soak makes of what it saw: a line through the second half, and what of it is the orders' own."""
 
+import os
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from peakproof.loadtests.bench.soak import Growth, Look, Soak, fitted, growth_of, table
-from peakproof.loadtests.bench.weighed import weigh
+from peakproof.loadtests.bench.soak import Growth, Look, Soak, fitted, growth_of, state_per_order, table
+from peakproof.loadtests.bench.weighed import in_a_fork, weigh
 
 SECOND = 1_000_000_000
 
@@ -40,6 +42,28 @@ def test_who_was_hardly_seen_is_not_measured() -> None:
         growth_of("middleware", looks, [SECOND], 0, 100.0)
     with pytest.raises(RuntimeError, match="estate: its memory was seen 6 times in the second half"):
         growth_of("estate", looks, [SECOND], 0, 100.0)
+
+
+def test_what_the_systems_keep_is_by_the_orders_of_the_second_half() -> None:
+    placed = [number * SECOND for number in range(1, 101)]
+    weighed = [{"at_ns": 50 * SECOND, "bytes": 700_000}, {"at_ns": 110 * SECOND, "bytes": 1_000_000}]
+    assert state_per_order(weighed, placed) == 6_000.0
+    with pytest.raises(RuntimeError, match="weighed 1 times, not twice"):
+        state_per_order(weighed[:1], placed)
+    with pytest.raises(RuntimeError, match="no order was placed in the second half"):
+        state_per_order(weighed, placed[:50])
+
+
+def test_a_fork_weighs_what_is_there_just_now(tmp_path: Path) -> None:
+    kept = ["x" * 1_000]
+
+    def write() -> None:
+        (tmp_path / "weight").write_text(f"{len(kept)}")
+
+    in_a_fork(write)
+    kept.append("y")
+    os.wait()
+    assert (tmp_path / "weight").read_text() == "1"
 
 
 TOLD = """\
