@@ -82,11 +82,10 @@ class Settling:
     @property
     def is_quiet(self) -> bool:
         """Nothing has changed for ``quiet_s``, and nothing is under way that ends by itself."""
-        return self._is_still_since(self._last_ns(self._writer.last_change_ns), self._settle.quiet_s)
-
-    def _last_ns(self, called_ns: int) -> int:
-        """When something last happened, of calls the one at ``called_ns``."""
-        return max(self._estate.last_change_ns, called_ns, self._shop.last_act_ns, self._since_ns)
+        last_ns = max(self._estate.last_change_ns, self._writer.last_change_ns)
+        return self._is_still_since(
+            max(last_ns, self._shop.last_act_ns, self._since_ns), self._settle.quiet_s
+        )
 
     def _is_still_since(self, last_ns: int, quiet_s: float) -> bool:
         return (self._clock() - last_ns) / 1e9 >= quiet_s and self._has_done_its_part
@@ -132,7 +131,8 @@ class Settling:
             return True, "the system under test says that nothing is pending"
         if interrupted.is_set():
             return False, f"still busy {BRIEFLY_S:g} s after it was interrupted"
-        hope_ns = self._last_ns(self._writer.last_hope_ns)
+        hope_ns = max(self._estate.last_hope_ns, self._writer.last_hope_ns)
+        hope_ns = max(hope_ns, self._shop.last_act_ns, self._since_ns)
         if self._is_still_since(hope_ns, QUIETS_IN_VAIN * self._settle.quiet_s):
             self.in_vain_since_ns = hope_ns
             return (

@@ -337,6 +337,11 @@ class Estate:
     def of_kind(self, kind: str) -> Iterator[System]:
         return (system for system in self.systems.values() if system.kind == kind)
 
+    @property
+    def last_hope_ns(self) -> int:
+        """As ``last_change_ns``: no call counts as a change here."""
+        return self.last_change_ns
+
     def observe(self, observer: Callable[[Effect], None], kinds: Collection[str]) -> None:
         """Have somebody see every effect as it happens; who looks for these kinds may be spared the others."""
         self.observers.append(observer)

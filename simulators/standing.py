@@ -86,6 +86,10 @@ class Standing(Protocol):
     def last_change_ns(self) -> int: ...
 
     @property
+    def last_hope_ns(self) -> int:
+        """The same without calls that were asked in vain, where calls count as changes."""
+
+    @property
     def pending(self) -> int: ...
 
     @property

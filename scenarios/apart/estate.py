@@ -455,6 +455,10 @@ class EstateApart:
         return max(system.status.last_change_ns for system in self.systems.values())
 
     @property
+    def last_hope_ns(self) -> int:
+        return max(system.status.last_hope_ns for system in self.systems.values())
+
+    @property
     def pending(self) -> int:
         now_s = asyncio.get_running_loop().time()
         here = [system for system in self.systems.values() if system.is_here]

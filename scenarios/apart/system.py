@@ -243,6 +243,7 @@ class SystemProcess:
         lags_s, self._lags_s = self._lags_s, []
         return wire.Status(
             last_change_ns=max(estate.last_change_ns, self._writer.last_change_ns),
+            last_hope_ns=max(estate.last_change_ns, self._writer.last_hope_ns),
             pending=estate.pending,
             deliveries=estate.dispatcher.waiting,
             given_up=estate.dispatcher.given_up,

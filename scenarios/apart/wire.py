@@ -187,6 +187,8 @@ class Status(Said, frozen=True):
 
     last_change_ns: int = 0
     """Of its ledger, or a call that asked for one."""
+    last_hope_ns: int = 0
+    """The same without calls that were asked in vain."""
     pending: int = 0
     deliveries: int = 0
     given_up: int = 0

@@ -195,6 +195,16 @@ async def test_who_asks_in_vain_for_ever_does_not_escape() -> None:
     assert since_ns == 100 * SECOND_NS
 
 
+async def test_nor_does_he_where_the_systems_themselves_say_that_they_were_called() -> None:
+    """As those in processes of their own do."""
+
+    def called(world: World) -> None:
+        world.last_change_ns = world.now_ns
+
+    settled, _, since_ns = await settle_while_refused(World(meanwhile=[called]))
+    assert (settled, since_ns) == (True, 100 * SECOND_NS)
+
+
 async def test_who_stops_in_time_was_only_patient() -> None:
     assert await settle_while_refused(World(), until_s=125) == (True, "nothing changed for 2 s", None)
 
