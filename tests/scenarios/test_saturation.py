@@ -1,11 +1,12 @@
 """Who was at the limit: what a run says of its samples."""
 
 import os
+import subprocess
 
 import pytest
 
 from peakproof.history.records import LoadSecond
-from peakproof.scenarios.saturation import SECOND_NS, Look, Queues, Saturation, Seconds, at_share, used_by
+from peakproof.scenarios.saturation import SECOND_NS, Family, Look, Queues, Saturation, Seconds, at_share
 
 
 @pytest.mark.parametrize(
@@ -92,5 +93,24 @@ def test_a_loop_that_stood_still_leaves_no_second_out() -> None:
 
 
 def test_a_process_that_is_gone_or_was_never_started_by_us_counts_nothing() -> None:
-    assert used_by(None) == used_by(2**22 + 1) == (0.0, 0)
-    assert used_by(os.getpid())[1] > 0
+    assert Family().used(None) == Family().used(2**22 + 1) == (0.0, 0)
+
+
+def test_another_process_is_seen_at_once_and_one_that_ended_no_more() -> None:
+    family = Family()
+    assert family.used(None) == (0.0, 0)
+    assert family.used(os.getpid())[1] > 0
+    with subprocess.Popen(["sleep", "60"]) as started:
+        assert family.used(started.pid)[1] > 0
+        started.kill()
+    assert family.used(started.pid) == (0.0, 0)
+
+
+def test_what_a_process_has_started_is_seen_within_five_looks() -> None:
+    family = Family()
+    family.used(os.getpid())
+    with subprocess.Popen(["sleep", "60"]) as started:
+        for _ in range(Family.ASKED_EVERY):
+            family.used(os.getpid())
+        assert started.pid in [process.pid for process in family._members]
+        started.kill()
