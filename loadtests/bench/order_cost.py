@@ -5,14 +5,13 @@ The command itself is run, without faults, with Locust and the middleware in pro
 
 import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from .metered import EVENTS, REST
-from .steady import LINES, STEADY, write_orders
+from .steady import LINES, run_steadily
 
 LOW = 0.25
 """The lower of the two rates, as a part of the higher: what there is to do without orders shows in the difference."""
@@ -119,33 +118,19 @@ def measure_order_cost(per_s: float, seconds: float, middleware: str = "referenc
     load_before = os.getloadavg()[0]
     with TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "steady.toml").write_text(STEADY, "utf-8")
-        write_orders(folder / "orders.csv", round(2 * per_s * seconds))
-        options = ["--peak", f"{per_s}/s", "--duration", f"{seconds}s", "--middleware", middleware, "--json"]
-        options += ["--set", f"workload.trace={folder / 'orders.csv'}", "--set", "time_scale=0.01"]
         metered = [sys.executable, "-m", f"{__package__}.metered", str(folder / "spent.json")]
-        done = subprocess.run(
-            [*metered, "load", str(folder / "steady.toml"), *options, "--out", name],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        try:
-            document = json.loads(done.stdout)
-            (run,) = folder.glob("*/run.json")
-            load = json.loads(run.read_bytes())["load"]
-            spent = json.loads((folder / "spent.json").read_bytes())
-            recorded = sum(file.stat().st_size for file in (run.parent / "history").iterdir())
-        except (ValueError, OSError, KeyError):
-            raise RuntimeError(f"peakproof load failed: {done.stderr.strip()[-400:]}") from None
+        run = run_steadily(folder, per_s, seconds, middleware, program=metered)
+        spent = json.loads((folder / "spent.json").read_bytes())
+        recorded = sum(file.stat().st_size for file in (run.folder / "history").iterdir())
+    load = run.record["load"]
     return OrderCost(
         wanted_per_s=per_s,
         seconds=seconds,
-        orders=document["counts"]["orders"],
+        orders=run.document["counts"]["orders"],
         lines=LINES,
-        verdict=document["verdict"],
-        reasons=tuple(document["reasons"]),
-        parts=parts_of(spent["spent_s"], spent["counts"], document["counts"]["orders"]),
+        verdict=run.document["verdict"],
+        reasons=tuple(run.document["reasons"]),
+        parts=parts_of(spent["spent_s"], spent["counts"], run.document["counts"]["orders"]),
         estate_busy=load["estate"]["cpu_p95"],
         generator_busy=load["generator"]["cpu_p95"],
         middleware_busy=load["sut"]["cpu_p95"],

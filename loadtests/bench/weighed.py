@@ -1,7 +1,7 @@
 """``python -m peakproof.loadtests.bench.weighed FILE AFTER_S load ...``: the command as it is, with its systems' state weighed.
 
-Weighed are the objects that the systems keep of orders, each once: ledgers, stored first answers, counts of attempts and of
-events. This is done when the estate has served for so long, by a fork that leaves it alone, and once more when all is over.
+Weighed are the objects that the systems keep of orders, each once: ledgers and what they mean to do much later, stored first
+answers, counts of attempts and of events. This is done when the estate has served for so long, by a fork that leaves it alone, and once more when all is over.
 """
 
 import asyncio
@@ -46,7 +46,10 @@ def weigh(roots: Iterable[object]) -> int:
 
 def state_of(estate: Estate) -> list[object]:
     """What the systems keep of orders."""
-    kept: list[Any] = [estate.dispatcher.__dict__["_occurrences"]]
+    kept: list[Any] = [
+        estate.dispatcher.__dict__["_occurrences"],
+        estate.__dict__["_agenda"].__dict__["_noted"],
+    ]
     for system in estate.systems.values():
         ledger = system.ledger
         kept += [value for name, value in vars(ledger).items() if name not in ledger.outside]
