@@ -380,6 +380,7 @@ class LoadRunner(Runner):
                 lambda: sut.process_id if isinstance(sut, Sut) else None,
                 lambda: Queues(estate.pending, estate.dispatcher.waiting, estate.connections_waiting),
                 lambda look: self._keep(look, shop),
+                estate.uses,
             )
         )
         try:

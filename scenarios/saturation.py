@@ -6,10 +6,12 @@ from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
+from typing import Any
 
 import psutil
 
 from ..history.records import LoadSecond
+from ..simulators.standing import Use
 
 LOOK_S = 0.2
 MEGABYTE = 1_000_000
@@ -29,12 +31,21 @@ class Queues:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What one system was seen to use that has a process of its own."""
+
+    cpu: float
+    lag_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """What was seen at one moment; every share is one of a single processor, so a process of many threads can pass 1."""
 
     lag_s: float = 0.0
     """How much later than it meant to the estate's loop came back from its sleep."""
     estate: float = 0.0
+    """Of all its processes."""
     generator: float = 0.0
     sut: float | None = None
     """None where the SUT is not there, or was not started by us."""
@@ -43,6 +54,13 @@ class Look:
     machine: float = 0.0
     """Of all its processors together, whoever used them; 1 is all of them."""
     queues: Queues = field(default_factory=Queues)
+    systems: Mapping[str, Share] = field(default_factory=dict)
+    """Of those that have processes of their own."""
+
+    @property
+    def worst_lag_s(self) -> float:
+        """Of all loops of the estate."""
+        return max((self.lag_s, *(share.lag_s for share in self.systems.values())))
 
 
 SHARES = ("lag_s", "estate", "generator", "sut", "machine")
@@ -54,6 +72,9 @@ class Saturation:
 
     def __init__(self, looks: Iterable[Look] = ()) -> None:
         self._seen = {name: array("d") for name in SHARES} | {name: array("q") for name in NUMBERS}
+        self._lags_s: dict[str, array[float]] = {}
+        """By system that has a process of its own, as what they used."""
+        self._cpus: dict[str, array[float]] = {}
         for look in looks:
             self.add(look)
 
@@ -64,13 +85,29 @@ class Saturation:
                 value = getattr(whole, name)
                 if value is not None:
                     self._seen[name].append(value)
+        for name, share in look.systems.items():
+            self._lags_s.setdefault(name, array("d")).append(share.lag_s)
+            self._cpus.setdefault(name, array("d")).append(share.cpu)
 
-    def facts(self) -> dict[str, dict[str, float | int | None]]:
-        """As run.json says it; null where there are no samples."""
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """As run.json says it; null where there are no samples. The estate's lag is that of its slowest process; where it is
+        a system's of its own, that is named."""
         seen = self._seen
-        return {
+        systems = {
+            name: {
+                "loop_lag_p99_s": at_share(self._lags_s[name], 0.99),
+                "cpu_p95": at_share(self._cpus[name], 0.95),
+            }
+            for name in self._lags_s
+        }
+        lags_s = {name: one["loop_lag_p99_s"] or 0.0 for name, one in systems.items()}
+        slowest = max(lags_s, key=lambda name: lags_s[name], default=None)
+        lag_s = at_share(seen["lag_s"], 0.99)
+        if slowest is not None and lag_s is not None:
+            slowest, lag_s = (slowest, lags_s[slowest]) if lags_s[slowest] >= lag_s else (None, lag_s)
+        found: dict[str, dict[str, Any]] = {
             "estate": {
-                "loop_lag_p99_s": at_share(seen["lag_s"], 0.99),
+                "loop_lag_p99_s": lag_s,
                 "cpu_p95": at_share(seen["estate"], 0.95),
                 "pending_p95": at_share(seen["pending"], 0.95),
                 "pending_max": max(seen["pending"], default=None),
@@ -85,6 +122,10 @@ class Saturation:
                 "rss_max_mb": round(max(seen["sut_bytes"]) / MEGABYTE, 1) if seen["sut_bytes"] else None,
             },
         }
+        if systems:
+            found["estate"]["slowest"] = slowest
+            found["systems"] = systems
+        return found
 
     async def keep_looking(
         self,
@@ -92,29 +133,37 @@ class Saturation:
         sut_pid: Callable[[], int | None],
         queues: Callable[[], Queues] = Queues,
         on_look: Callable[[Look], None] = lambda look: None,
+        uses: Callable[[], Mapping[str, Use]] = dict,
     ) -> None:
         """Look every fifth of a second until cancelled."""
         loop = asyncio.get_running_loop()
         psutil.cpu_percent()  # from here on
         sut = Family()
-        before_s, before = loop.time(), (time.process_time(), generator_cpu_s(), *sut.used(sut_pid()))
+        before_s, used = loop.time(), uses()
+        before = (time.process_time(), generator_cpu_s(), *sut.used(sut_pid()))
         while True:
             await asyncio.sleep(LOOK_S)
             now_s = loop.time()
             now = (time.process_time(), generator_cpu_s(), *sut.used(sut_pid()))
             passed_s = now_s - before_s
+            using = uses()
+            systems = {
+                name: Share((use.cpu_s - used[name].cpu_s) / passed_s, max(use.lags_s, default=0.0))
+                for name, use in using.items()
+            }
             look = Look(
                 lag_s=max(0.0, passed_s - LOOK_S),
-                estate=(now[0] - before[0]) / passed_s,
+                estate=(now[0] - before[0]) / passed_s + sum(share.cpu for share in systems.values()),
                 generator=(now[1] - before[1]) / passed_s,
                 sut=max(0.0, now[2] - before[2]) / passed_s if now[3] else None,
                 sut_bytes=now[3] or None,
                 machine=psutil.cpu_percent() / 100,
                 queues=queues(),
+                systems=systems,
             )
             self.add(look)
             on_look(look)
-            before_s, before = now_s, now
+            before_s, before, used = now_s, now, using
 
 
 class Seconds:
@@ -150,7 +199,7 @@ class Seconds:
             orders_due=due.get("order", 0),
             cancellations_due=due.get("cancellation_request", 0),
             returns_due=due.get("return_request", 0),
-            loop_lag_s=round(max(look.lag_s for look in looks), 4),
+            loop_lag_s=round(max(look.worst_lag_s for look in looks), 4),
             machine_cpu=_mean([look.machine for look in looks]),
             estate_cpu=_mean([look.estate for look in looks]),
             generator_cpu=_mean([look.generator for look in looks]),

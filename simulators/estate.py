@@ -319,6 +319,10 @@ class Estate:
         """None of its systems has a process of its own."""
         return {}
 
+    def uses(self) -> dict[str, Any]:
+        """None of its systems has a process of its own."""
+        return {}
+
     @property
     def lost(self) -> list[str]:
         """None of its systems can be gone without all of it."""

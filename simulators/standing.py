@@ -1,6 +1,7 @@
 """An estate as those see it who run it, whether its systems stand in this process or in others."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -9,6 +10,16 @@ from ..history.records import Effect
 from .back_office import DeskAct
 from .estate import EarlierOrder, OpeningItem, SystemAddress
 from .kit.auth import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How busy one system is that has a process of its own."""
+
+    cpu_s: float
+    """Processor seconds so far."""
+    lags_s: Sequence[float]
+    """How much later than it meant to its loop came back from sleeping, each time since this was last asked."""
 
 
 class StandingDoor(Protocol):
@@ -104,6 +115,9 @@ class Standing(Protocol):
 
     def facts(self) -> dict[str, dict[str, object]]:
         """Of each system in a process of its own, for run.json: its host, its pid, and how well its clock is known."""
+
+    def uses(self) -> Mapping[str, Use]:
+        """Of each system in a process of its own."""
 
     async def start(self) -> None: ...
 

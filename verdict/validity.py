@@ -166,9 +166,12 @@ def _estate_limit(run: Any) -> Iterator[str]:
     lag_s = _of(load, "estate", "loop_lag_p99_s")
     if lag_s is not None and lag_s > LAG_UNDER_LOAD_S:
         cpu = _percent(load, "estate")
+        slowest = load["estate"].get("slowest")
+        whose = f"{slowest}'s" if isinstance(slowest, str) else "its"
+        help_ = "a larger machine" if isinstance(slowest, str) else "a larger machine, or --processes"
         yield (
-            f"the estate was the limit: 1 in 100 turns of its loop came {lag_s * 1e3:.0f} ms late or more{cpu}; "
-            "take a lower peak or a larger machine"
+            f"the estate was the limit: 1 in 100 turns of {whose} loop came {lag_s * 1e3:.0f} ms late or more{cpu}; "
+            f"take a lower peak or {help_}"
         )
 
 

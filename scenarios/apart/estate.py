@@ -29,6 +29,7 @@ from ...simulators.estate import (
 )
 from ...simulators.kit.auth import Client, shopper_of
 from ...simulators.registry import KINDS
+from ...simulators.standing import Use
 from ..scenario import Scenario
 from ..spread import environment
 from . import wire
@@ -475,10 +476,10 @@ class EstateApart:
     def errors(self) -> list[str]:
         return [error for system in self.systems.values() for error in system.gate.errors]
 
-    @property
-    def cpu_s(self) -> float:
-        """Processor seconds that the systems have used so far."""
-        return sum(system.status.cpu_s for system in self.systems.values())
+    def uses(self) -> dict[str, Use]:
+        lags = self._lags
+        self._lags = {name: [] for name in self.systems}
+        return {name: Use(system.status.cpu_s, lags[name]) for name, system in self.systems.items()}
 
     def facts(self) -> dict[str, dict[str, object]]:
         """Of each process, as run.json says it: host, pid, and how well its clock is known."""

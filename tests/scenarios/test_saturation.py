@@ -1,12 +1,23 @@
 """Who was at the limit: what a run says of its samples."""
 
+import asyncio
 import os
 import subprocess
 
 import pytest
 
 from peakproof.history.records import LoadSecond
-from peakproof.scenarios.saturation import SECOND_NS, Family, Look, Queues, Saturation, Seconds, at_share
+from peakproof.scenarios.saturation import (
+    SECOND_NS,
+    Family,
+    Look,
+    Queues,
+    Saturation,
+    Seconds,
+    Share,
+    at_share,
+)
+from peakproof.simulators.standing import Use
 
 
 @pytest.mark.parametrize(
@@ -40,6 +51,37 @@ def test_the_worst_of_each_is_said_and_nothing_of_what_was_never_seen() -> None:
     }
     nothing = Saturation().facts()
     assert {value for part in nothing.values() for value in part.values()} == {None}
+
+
+def test_of_several_processes_the_slowest_says_how_late_the_estate_was() -> None:
+    looks = [
+        Look(lag_s=0.01, estate=1.1, systems={"erp": Share(0.7, 0.0), "oms": Share(0.2, 0.05)}),
+        Look(lag_s=0.0, estate=1.5, systems={"erp": Share(0.9, 0.3), "oms": Share(0.3, 0.0)}),
+    ]
+    facts = Saturation(looks).facts()
+    assert (facts["estate"]["loop_lag_p99_s"], facts["estate"]["slowest"]) == (0.3, "erp")
+    assert facts["systems"] == {
+        "erp": {"loop_lag_p99_s": 0.3, "cpu_p95": 0.9},
+        "oms": {"loop_lag_p99_s": 0.05, "cpu_p95": 0.3},
+    }
+
+
+async def test_what_a_system_used_and_how_late_it_was_is_taken_between_two_looks() -> None:
+    asked = iter([Use(1.0, [9.0]), Use(1.0, []), *(Use(1.0 + number, [0.01, 0.4]) for number in range(99))])
+    seen: list[Look] = []
+    saturation = Saturation()
+    looking = asyncio.create_task(
+        saturation.keep_looking(
+            lambda: 0.0, lambda: None, on_look=seen.append, uses=lambda: {"erp": next(asked)}
+        )
+    )
+    async with asyncio.timeout(30):
+        while len(seen) < 4:
+            await asyncio.sleep(0.01)
+    looking.cancel()
+    erp = [look.systems["erp"] for look in seen]
+    assert [one.lag_s for one in erp[:3]] == [0.0, 0.4, 0.4], "what was before the first look is not counted"
+    assert [one.cpu > 0 for one in erp[:4]] == [False, False, True, True]
 
 
 class Rows:
