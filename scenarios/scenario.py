@@ -382,6 +382,12 @@ class Scenario(Value):
                     f"schedule.{entry.id}: {entry.fault} needs a system under test that peakproof starts itself "
                     f"(sut.command), and {missing}; leave the injection out or give the command"
                 )
+        place = self.estate.gather_at
+        if place is not None and not place.startswith("127.") and sut is not None and sut.url is None:
+            return (
+                f"estate.gather_at: systems of other machines come to {place}, and cannot reach a system under test that is "
+                "started here, at 127.0.0.1; start it yourself and say in sut.url where they reach it"
+            )
         left = set(self.flows) - set(sut.flows) - {"order-to-erp"} if sut is not None else set()
         if self.estate.processes and sut is not None and left:
             return (

@@ -54,7 +54,9 @@ class Spread:
 
     def opened(self, scenario: Scenario) -> Scenario:
         """The same with an estate that workers on other machines reach. UsageError where they never can."""
-        stays_here = self.is_here or ip_address(self.host).is_loopback
+        stays_here = (
+            self.is_here or ip_address(self.host).is_loopback or scenario.estate.gather_at is not None
+        )
         if stays_here or not ip_address(scenario.estate.host).is_loopback:
             return scenario
         if self.host == EVERYWHERE:

@@ -18,12 +18,14 @@ from dockerfile_parse import DockerfileParser
 
 from peakproof.cli import app
 from peakproof.middleware.settings import Settings
+from peakproof.scenarios.apart.__main__ import parsed as system_of
 from peakproof.scenarios.config import SutConfig
 from peakproof.scenarios.scenario import Scenario
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
 COMPOSE = (DEPLOY / "compose.yaml").read_text("utf-8")
+GATHERED_AT = 5561
 KUBERNETES = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8")))
 
 
@@ -138,28 +140,26 @@ def test_estate_and_middleware_know_the_same_addresses_key_and_secret() -> None:
     lines = (DEPLOY / "sut.env").read_text("utf-8").splitlines()
     env = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
     told = Settings.read(env)
-    host = scenario.estate.reached_at
     assert {
         name: (one.kind, one.url, one.client_id, one.client_secret) for name, one in told.systems.items()
     } == {
-        name: (one.kind, f"http://{host}:{one.port}", f"sut-{name}", config.api_key)
+        name: (one.kind, f"http://{name}:{one.port}", f"sut-{name}", config.api_key)
         for name, one in scenario.estate.standing.items()
     }
     assert told.webhook_secret == config.webhook_secret
     assert config.url == f"http://sut:{told.port}"
 
 
-def test_the_services_are_named_as_the_estate_and_the_middleware_look_for_each_other() -> None:
+def test_every_system_is_reached_at_its_own_name_and_port() -> None:
     scenario = Scenario.load(str(DEPLOY / "estate.yaml"))
-    ports = {name: one.port for name, one in scenario.estate.standing.items()}
     services = {
-        one["metadata"]["name"]: one["spec"]["ports"] for one in KUBERNETES if one["kind"] == "Service"
+        one["metadata"]["name"]: [port["port"] for port in one["spec"]["ports"]]
+        for one in KUBERNETES
+        if one["kind"] == "Service"
     }
-    named = {port["name"]: port["port"] for port in services[scenario.estate.reached_at or ""]}
-    assert {name: named[name] for name in ports} == ports
-    assert named.keys() - ports.keys() == {"locust"}
-    assert [port["port"] for port in services["sut"]] == [8080]
-    assert {"peakproof", "sut"} <= set(composed(COMPOSE).service_names())
+    systems = {name: [one.port] for name, one in scenario.estate.standing.items()}
+    assert services == {**systems, "peakproof": [GATHERED_AT, 5557], "sut": [8080]}
+    assert {*systems, "peakproof", "worker", "sut"} == set(composed(COMPOSE).service_names())
 
 
 # Started
@@ -169,12 +169,35 @@ def words(command: str | list[str]) -> list[str]:
     return shlex.split(command) if isinstance(command, str) else [*command]
 
 
+def started() -> dict[str, tuple[list[str] | None, list[str]]]:
+    """What every container that is given arguments starts in place of the image's own command, and the arguments."""
+    services = yaml.safe_load(COMPOSE)["services"].items()
+    found = {
+        name: (one.get("entrypoint"), words(one["command"])) for name, one in services if "command" in one
+    }
+    pods = containers().items()
+    return found | {
+        f"pod {name}": (one.get("command"), words(one["args"])) for name, one in pods if "args" in one
+    }
+
+
 def commands() -> list[Any]:
     """Every command line of peakproof's that is started anywhere."""
-    services = yaml.safe_load(COMPOSE)["services"].items()
-    found = [(name, words(one["command"])) for name, one in services if "command" in one]
-    found += [(f"pod {name}", words(one["args"])) for name, one in containers().items() if "args" in one]
-    return [pytest.param(line, id=name) for name, line in found]
+    return [pytest.param(line, id=name) for name, (own, line) in started().items() if own is None]
+
+
+def test_every_system_is_started_once_each_way_and_comes_to_where_the_run_waits() -> None:
+    scenario = Scenario.load(str(DEPLOY / "estate.yaml"))
+    came: list[str] = []
+    for name, (own, line) in started().items():
+        if own is not None:
+            given = system_of(line)
+            assert own == ["python", "-m", "peakproof.scenarios.apart"]
+            assert given.system == given.reached_at == name.removeprefix("pod ")
+            assert given.join == f"peakproof:{GATHERED_AT}"
+            came.append(given.system)
+    assert sorted(came) == sorted([*scenario.estate.standing, *scenario.estate.standing])
+    assert scenario.estate.gather_at == f"0.0.0.0:{GATHERED_AT}"
 
 
 def parsed(line: list[str]) -> dict[str, Any]:
@@ -191,7 +214,6 @@ def test_every_command_that_is_started_is_one_with_its_options(line: list[str]) 
 
 def test_master_and_workers_agree() -> None:
     """On address, number, seed and profile, in the Compose file and in Kubernetes."""
-    scenario = Scenario.load(str(DEPLOY / "estate.yaml"))
     services = yaml.safe_load(COMPOSE)["services"]
     pods = containers()
     (workers,) = [one["spec"] for one in KUBERNETES if one["metadata"]["name"] == "worker"]
@@ -206,5 +228,5 @@ def test_master_and_workers_agree() -> None:
     ):
         asked, given = parsed(words(master)), parsed(words(worker))
         assert asked["workers"] == number
-        assert given["worker"] == f"{scenario.estate.reached_at}:{asked['master'].rpartition(':')[2]}"
+        assert given["worker"] == f"peakproof:{asked['master'].rpartition(':')[2]}"
         assert (asked["profile"], asked["seed"]) == (given["profile"], given["seed"])

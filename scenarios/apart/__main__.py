@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     system = "a system"
     try:
         if arguments:
-            given = _parsed(arguments)
+            given = parsed(arguments)
             system, token = given.system, token_of("--join", os.environ)
             live(_called(given, token), system, token, given.reached_at)
         else:
@@ -55,7 +55,8 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _parsed(arguments: list[str]) -> argparse.Namespace:
+def parsed(arguments: list[str]) -> argparse.Namespace:
+    """``system``, ``join``, ``reached_at`` and ``wait``. SystemExit where they are none."""
     parser = argparse.ArgumentParser(
         prog="python -m peakproof.scenarios.apart",
         description="One system of a run on another machine, until the run ends.",

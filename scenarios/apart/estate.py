@@ -43,9 +43,12 @@ READY_S = 90.0
 """Slow machines take a while to import what a system needs."""
 GATHER_S = 600.0
 """So long systems on other machines are waited for."""
+MISS_S = 1.0
 STOP_S = 15.0
 SILENT_S = 2.0
 """A system that has said nothing for so long may be doing anything."""
+GONE_S = 15.0
+"""One that has said nothing for so long is lost: each speaks twice a second, however quiet it is."""
 LOG = "systems.log"
 """What the processes of this machine wrote, below the run's folder."""
 MODULE = "peakproof.scenarios.apart"
@@ -210,12 +213,27 @@ class EstateApart:
         except LineError as error:
             raise EstateError(str(error)) from None
         self._items, self._earlier = [], []
-        self._watches.append(asyncio.create_task(self._keep_flushing()))
+        self._watches += [
+            asyncio.create_task(self._keep_flushing()),
+            asyncio.create_task(self._keep_missing()),
+        ]
 
     async def _keep_flushing(self) -> NoReturn:
         while True:
             await asyncio.sleep(FLUSH_S)
             self.writer.flush()
+
+    async def _keep_missing(self) -> NoReturn:
+        """Notice who is silent; not by a clock that ran on while we ourselves stood still."""
+        silent_s = dict.fromkeys(self.systems, 0.0)
+        heard_s = {name: system.heard_s for name, system in self.systems.items()}
+        while True:
+            await asyncio.sleep(MISS_S)
+            for name, system in self.systems.items():
+                silent_s[name] = silent_s[name] + MISS_S if system.heard_s == heard_s[name] else 0.0
+                heard_s[name] = system.heard_s
+                if system.is_here and silent_s[name] >= GONE_S:
+                    self._lose(system, f"nothing was heard of it for {GONE_S:g} s")
 
     async def stop(self) -> None:
         """Tell every process to write what is left and to end; those that do not are killed."""

@@ -34,6 +34,8 @@ from .wire import (
 
 GREETING_S = 10.0
 """So long a greeting may take."""
+GONE_MS = 30_000
+"""What nobody has taken for so long ends the line: the other side's machine is gone."""
 NONCE_BYTES = 16
 CALLER, CALLED = "caller", "called"
 
@@ -72,6 +74,8 @@ class Caller:
         except OSError as error:
             raise Unreachable(f"nobody answers at {host}:{port}: {error.strerror or error}") from None
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_MS)
         try:
             self._greet(system, token)
         except LineError:

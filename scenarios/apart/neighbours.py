@@ -25,7 +25,8 @@ from .wire import (
     ToNeighbour,
 )
 
-PATIENCE_S = 10.0
+PATIENCE_S = 5.0
+"""A channel stands still while it waits for the payment service."""
 UNREACHABLE = Refusal("payments_unreachable", 503, "The payment service cannot be reached just now.")
 
 
