@@ -57,7 +57,8 @@ SIZES = """
 | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
-*Processors* are what the estate would use. It is one process on one event loop, so that it never has more than one, and at more
+*Processors* are what the estate would use. Unless [each system has a process](#each-system-a-process), it is one on one event
+loop, so that it never has more than one, and at more
 than {safe:.0%} of it chance alone makes queues: that is **{most} orders a minute** here. *Load workers* are those of
 `peakproof load --workers N`, each used to {safe:.0%} at most. In memory an order takes at most 2 KB in each of its five
 systems and 0.4 KB for each line (`--only state` measures it): a million orders of three lines fit into 16 GB.
@@ -67,8 +68,10 @@ systems and 0.4 KB for each line (`--only state` measures it): a million orders 
 1. **Your middleware**, if all is well: that is what the run is for. [`peakproof load find-the-limit`](load.md#the-limit) says at which
    rate.
 2. **The estate's one processor.** The largest part of it is webhooks: each change of stock, price or order is told to whoever
-   subscribed. A middleware that subscribes to fewer topics makes the estate cheaper. A run that comes to this limit is
-   `inconclusive` and says so; its figures are never taken for those of the middleware.
+   subscribed. A middleware that subscribes to fewer topics makes the estate cheaper. `--processes` gives each system a process,
+   and so a processor where there is one: the limit is then the busiest of them, which sends its own webhooks and no others'.
+   A run that comes to this limit is `inconclusive` and says so, and which system it was; its figures are never taken for those
+   of the middleware.
 3. **The load generator**, long after that: take `--workers N`, or `--master` and `--worker` on other machines. This too is said.
 4. **The disk**: the history is handed to the operating system before a reply leaves, and nobody waits until it is on the disk; the table
    says how much it is.
@@ -89,10 +92,10 @@ systems keep of one. Both take any middleware that `--middleware` of a run takes
 
 ## On several machines
 
-`deploy/` has a Dockerfile, `compose.yaml` and `kubernetes.yaml`: the estate with Locust's master, Locust workers and the middleware, each in a
-container of its own, records and reports on a volume. `deploy/estate.yaml` fixes the systems' ports and opens them to other
-containers (`estate.host`, `estate.reached_at`); `deploy/peakproof.toml` and `deploy/sut.env` hold the key and the secret
-that estate and middleware share: take your own.
+`deploy/` has a Dockerfile, `compose.yaml` and `kubernetes.yaml`: the run with Locust's master, **each system of the estate**, Locust workers
+and the middleware, each in a container of its own, records and reports on a volume. `deploy/estate.yaml` fixes the systems' ports
+and says where the run waits for them (`estate.gather_at`); `deploy/peakproof.toml` and `deploy/sut.env` hold the key and the
+secret that estate and middleware share: take your own.
 
 ```sh
 export PEAKPROOF_LOAD_TOKEN=$(python3 -c 'import secrets; print(secrets.token_urlsafe(32))')
@@ -100,15 +103,41 @@ docker compose --file deploy/compose.yaml up --build --exit-code-from peakproof
 docker compose --file deploy/compose.yaml down    # so that the next run meets a middleware without memories
 ```
 
+## Each system a process
+
+```sh
+peakproof load black-friday --peak 6000/min --processes          # or estate.processes: true in a scenario
+```
+
+The run starts a process for each system, seeds it, arms and heals its faults, hears what shoppers wait for, and judges all their
+records as one history. Same seed: same orders, same baskets, same faults on the same orders. The systems tell each other what
+they must: a checkout waits for its payment to be authorised, everything else goes one way. They end with the run, however it
+ends; one that is lost in mid-run ends the workload, and the run is `inconclusive` in one line. `run.json` names them
+(`processes`), and under load says how late and how busy each was (`load.systems`).
+
+On other machines the same program comes to a run whose scenario says `estate: {{ processes: true, gather_at: "10.0.0.5:5561" }}`:
+
+```sh
+export PEAKPROOF_LOAD_TOKEN=…                                     # the same on all machines
+python -m peakproof.scenarios.apart erp --join 10.0.0.5:5561      # on each machine, one system; --reached-at NAME behind a name
+```
+
+It is told there what to be, shows that it has the secret without saying it, measures how far the run's clock is from its own,
+and sends its record home as it goes. It needs no scenario, no trace and no `peakproof.toml`. The middleware must be
+reachable from it (`sut.url`), and it from the middleware; systems also reach each other, on ports that they choose. Nothing on
+these lines is encrypted: use a network of your own.
+
+- What counts over all systems needs them in one process, and is refused before the run: `limit`, `every` and `after` of an
+  injection on `*`, throttles that share a bucket, and [stand-ins](flows.md) for flows that the middleware does not claim.
+- A system that waits for another costs what a line costs: a checkout takes longer by the way to the payment service and back.
+- A process needs about a second of a processor to start, and 90 MB.
+
 ## What is not there
 
-- **One process or pod for each system.** The systems share one process today: a checkout authorises its payment there, the OMS learns
-  of returns there, and one schedule of faults and one history serve them all. Split by system, the webhooks would be
-  divided with them, and the largest part above would be the limit.
 - **Replicas of one system.** A system keeps its state in memory. Several processes of one would share it in PostgreSQL, at three to
   four times the cost of a call; that step is not taken.
-- Until then, more than one estate carries is reached with several estates side by side, each with a middleware and a run of its own, as
-  shops are divided by country or brand. Each run has its own verdict.
+- Until then, more than the busiest system carries is reached with several estates side by side, each with a middleware and a run of its
+  own, as shops are divided by country or brand. Each run has its own verdict.
 """
 
 
@@ -160,7 +189,7 @@ def sized(capacity: Capacity, most_per_min: float) -> Iterator[str]:
         yield (
             f"| {per_min:,} | {shown(per_s * calls)} | {shown(per_s * capacity.calls[EVENTS])} "
             f"| {capacity.estate_share(per_s):.2f} | {max(1, workers)} | {shown(history / 1e9)} GB "
-            f"| {'' if per_min <= most_per_min else 'more than one estate carries'} |"
+            f"| {'' if per_min <= most_per_min else 'more than one process carries'} |"
         )
 
 
