@@ -168,6 +168,11 @@ def _keeping_up_table(kept: KeepingUp) -> str:
         )
         if share is not None
     )
+    published = (
+        f"{kept.availability_changes} changes of availability told to both channels in {kept.availability_calls} calls\n"
+        if kept.availability_calls
+        else ""
+    )
     told = (
         f"keeping up with {kept.wanted_per_s:g} orders of 3 lines a second: {'yes' if kept.keeps_up else 'NO'} "
         f"(the last quarter may wait {MOST_BEHIND_S:g} s longer than the first)\n"
@@ -177,7 +182,7 @@ def _keeping_up_table(kept: KeepingUp) -> str:
         f"the latest {kept.late.max_s * 1e3:.0f} ms, never {kept.unsent}: {'on time' if kept.on_time else 'TOO LATE'} "
         f"(1 in 100 may be {MOST_LATE_S * 1e3:g} ms late)\n"
         f"busy, of one processor each: {busy}\n"
-        f"{kept.availability_changes} changes of availability told to both channels in {kept.availability_calls} calls\n"
+        f"{published}"
         f"on {kept.processors} processors that {kept.load_before:.1f} processes wanted before it began"
     )
     return "\n".join([head, *rows, told])
