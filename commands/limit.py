@@ -1,5 +1,6 @@
 """``peakproof load`` with a search: one rate after another, until one breaks."""
 
+import dataclasses
 import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -39,8 +40,12 @@ def find_limit(
 
     wishes = overrides_of(overrides or [])
 
+    if spread is not None:
+        spread = dataclasses.replace(spread, more_to_come=True)
+
     def at(per_min: float) -> "Scenario":
-        return loaded(profile, per_min, search.lasts_s(per_min), scenario, window).with_overrides(wishes)
+        wanted = loaded(profile, per_min, search.lasts_s(per_min), scenario, window).with_overrides(wishes)
+        return wanted if spread is None else spread.opened(wanted)
 
     first = at(search.start_per_min)
     choice = sut_for(config, middleware, first)
@@ -64,6 +69,7 @@ def find_limit(
                 origin=choice.origin,
                 ui_port=ui,
                 spread=spread,
+                on_news=say,
                 abort_on=those_to_watch(must_hold, first.estate.standing, apart=first.estate.processes),
             ),
             seed=seed,

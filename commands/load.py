@@ -176,10 +176,6 @@ def load(
             )
         except ValueError as error:
             raise UsageError(f"{profile}: {error}") from None
-        if spread is not None and not spread.is_here:
-            raise UsageError(
-                f"--master {master}: profile {profile} is many runs, and workers enlist for one; use --workers here"
-            )
         find_limit(
             profile,
             window,

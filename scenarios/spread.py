@@ -16,7 +16,7 @@ from secrets import token_urlsafe
 import msgspec
 
 from .. import __version__
-from ..loadtests.generator.job import Creed, Distribution, Enlistment
+from ..loadtests.generator.job import ALONE, MORE_TO_COME, Creed, Distribution, Enlistment
 from ..simulators.estate import EVERYWHERE
 from .errors import UsageError
 from .scenario import Scenario
@@ -34,6 +34,8 @@ LOG = "load-workers.log"
 """What the workers of this machine wrote."""
 STOP_S = 10.0
 LOOK_UP_S = 1.0
+BETWEEN_RUNS_S = 1.0
+"""So long a worker leaves the master of the last run to end, before it looks for that of the next."""
 MODULE = "peakproof.loadtests.generator"
 WORKER = (sys.executable, "-m", f"{MODULE}.worker")
 """One worker; it reads its enlistment from its standard input."""
@@ -51,6 +53,8 @@ class Spread:
     wait_s: float = WAIT_S
     is_here: bool = True
     """The workers are processes of this machine, started by the run."""
+    more_to_come: bool = False
+    """It is for one run after another: workers of other machines come anew for each."""
 
     def opened(self, scenario: Scenario) -> Scenario:
         """The same with an estate that workers on other machines reach. UsageError where they never can."""
@@ -74,6 +78,7 @@ class Spread:
             workers=self.workers,
             token=self.token,
             wait_s=self.wait_s,
+            more_to_come=self.more_to_come,
         )
 
 
@@ -135,11 +140,39 @@ def enlist(
     env: Mapping[str, str] = os.environ,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Be a worker until the run is over: a process of its own, which writes to our standard error. UsageError."""
+    """Be a worker until the run is over, or all runs of a search: each a process of its own, which writes to our standard error.
+
+    UsageError for what cannot be.
+    """
     host, port = address_of("--worker", master)
     token = token_of("--worker", env)
     found = _found(master, host, wait_s, sleep)
     enlistment = Enlistment(creed=creed_of(profile, seed), host=found, port=port, token=token, wait_s=wait_s)
+    return served(enlistment, _serve_once, sleep=sleep)
+
+
+def served(
+    enlistment: Enlistment,
+    serve_once: Callable[[Enlistment], int],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.monotonic,
+) -> int:
+    """Serve one run, and as long as its master says that another may come, that too; returns the exit code.
+
+    Between two runs there is no master, or still the last one's; who finds none for ``wait_s`` says itself that it is over.
+    """
+    code = serve_once(enlistment)
+    while code == MORE_TO_COME:
+        enlistment = msgspec.structs.replace(enlistment, runs=enlistment.runs + 1)
+        over_s = now()
+        sleep(BETWEEN_RUNS_S)
+        while (code := serve_once(enlistment)) == ALONE and now() - over_s < enlistment.wait_s:
+            sleep(BETWEEN_RUNS_S)
+    return code
+
+
+def _serve_once(enlistment: Enlistment) -> int:
     process = subprocess.Popen(
         WORKER,
         stdin=subprocess.PIPE,

@@ -68,6 +68,7 @@ class Crew:
         self._keep = keep
         self._wanted = job.distribution.workers
         self._wait_s = job.distribution.wait_s
+        self._more_to_come = job.distribution.more_to_come
         self._muster = Muster(job.distribution.creed, job.distribution.token, self._wanted)
         self._began_ns = clock()
         self._start_ns: int | None = None
@@ -154,7 +155,7 @@ class Crew:
             part = msgspec.structs.replace(
                 self._job, acts=acts, part=member.index + 1, folder="", distribution=None, ui_port=None
             )
-            self._send(node, Shard(part, member.name, self._wanted))
+            self._send(node, Shard(part, member.name, self._wanted, self._more_to_come))
 
     def _seat_is_ready(self, seat: Seat, said: Ready) -> None:
         expected = digest(seat.acts)

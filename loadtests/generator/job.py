@@ -47,6 +47,10 @@ class Creed(msgspec.Struct, frozen=True):
     seed: int
 
 
+DONE, NOT_TAKEN, ALONE, MORE_TO_COME = 0, 2, 3, 4
+"""Exit codes of a worker: it is over · refused · there is no master, or none any more · this run is over, and another may come."""
+
+
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     """Where a master waits for its workers; it holds a secret."""
 
@@ -58,6 +62,8 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     wait_s: float
     """So long for all of them to come."""
+    more_to_come: bool = False
+    """There may be another run after this one, for the same workers."""
 
 
 class Enlistment(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +75,8 @@ class Enlistment(msgspec.Struct, frozen=True, kw_only=True):
     """The master's."""
     token: str
     wait_s: float
+    runs: int = 0
+    """That this worker has served already: where no master comes any more, that was all."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

@@ -84,6 +84,8 @@ class Shard(_Said, frozen=True):
     job: Job
     name: str
     workers: int
+    more_to_come: bool = False
+    """As in ``Distribution``."""
 
 
 class Time(_Said, frozen=True):

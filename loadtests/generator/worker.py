@@ -24,7 +24,7 @@ from ...history.clock import Clock
 from ...history.records import WorkloadItem
 from .agreement import ASKED, Agreement, Answer
 from .crowd import Crowd
-from .job import Cue, Enlistment
+from .job import ALONE, DONE, MORE_TO_COME, NOT_TAKEN, Cue, Enlistment
 from .muster import NONCE_BYTES, proof
 from .process import FLUSH_S, STATUS_S, keep, lift_the_limit_of_open_files
 from .sharding import digest
@@ -47,8 +47,6 @@ from .wire import (
     packed,
 )
 
-DONE, NOT_TAKEN, ALONE = 0, 2, 3
-"""Exit codes: the run is over · refused · there is no master, or none any more."""
 QUIT_S = 3.0
 """So long for the master to have our last word."""
 LINGER_S = 0.3
@@ -77,7 +75,7 @@ def main() -> int:
         tell(str(end))
         gevent.sleep(LINGER_S)
         return end.code
-    return DONE
+    return MORE_TO_COME if worker.more_to_come else DONE
 
 
 def tell(line: str) -> None:
@@ -89,6 +87,8 @@ class Worker:
 
     def __init__(self, enlistment: Enlistment, told: FileObject) -> None:
         """Ended where no master answers."""
+        self.more_to_come = False
+        """The master has said that there may be another run."""
         self._enlistment = enlistment
         self._where = f"{enlistment.host}:{enlistment.port}"
         self._inbox: Queue = Queue()
@@ -102,6 +102,7 @@ class Worker:
     def serve(self) -> str:
         """Work until the master says that it is over; returns the line about it. Ended."""
         shard = self._taken()
+        self.more_to_come = shard.more_to_come
         agreement = self._agreed()
         clock = Clock(agreement.ahead_ns)
         Shopper.scene = scene = Scene(shard.job, clock, self._samples.append)
@@ -130,6 +131,11 @@ class Worker:
         )  # else it reads Locust's files for them
         with gevent.Timeout(enlistment.wait_s, False):
             return environment.create_worker_runner(enlistment.host, enlistment.port)
+        if enlistment.runs:
+            raise Ended(
+                f"no further run at {self._where} within {enlistment.wait_s:g} s, after {enlistment.runs}: this was all",
+                DONE,
+            )
         raise Ended(
             f"no load master answered at {self._where} within {enlistment.wait_s:g} s; start it first "
             "(peakproof load PROFILE --master HOST:PORT --workers N), and see that it can be reached",

@@ -3,7 +3,7 @@
 import pytest
 
 from peakproof import __version__
-from peakproof.loadtests.generator.job import Creed
+from peakproof.loadtests.generator.job import ALONE, DONE, MORE_TO_COME, NOT_TAKEN, Creed, Enlistment
 from peakproof.scenarios.errors import UsageError
 from peakproof.scenarios.scenario import Scenario
 from peakproof.scenarios.spread import (
@@ -14,6 +14,7 @@ from peakproof.scenarios.spread import (
     creed_of,
     enlist,
     environment,
+    served,
     spread_of,
 )
 
@@ -128,6 +129,34 @@ def test_a_master_everywhere_does_not_know_where_workers_reach_the_estate() -> N
         "--master 0.0.0.0:5557: workers must reach the estate, too; say at which name of this machine: "
         "--set estate.host=0.0.0.0 --set estate.reached_at=NAME"
     )
+
+
+def served_so(*codes: int, seconds_each: float = 1.0) -> tuple[int, list[int]]:
+    """The exit code where these are those of each turn, and how many runs each turn was told to be over."""
+    enlistment = Enlistment(creed=creed_of("soak", 1), host="127.0.0.1", port=1, token="t", wait_s=60)
+    told: list[int] = []
+    now_s = [0.0]
+
+    def serve_once(enlistment: Enlistment) -> int:
+        now_s[0] += seconds_each
+        told.append(enlistment.runs)
+        return codes[len(told) - 1]
+
+    return served(enlistment, serve_once, sleep=lambda seconds: None, now=lambda: now_s[0]), told
+
+
+def test_a_worker_serves_one_run_unless_its_master_says_that_more_may_come() -> None:
+    assert served_so(DONE) == (DONE, [0])
+    assert served_so(NOT_TAKEN) == (NOT_TAKEN, [0])
+    assert served_so(MORE_TO_COME, MORE_TO_COME, DONE) == (DONE, [0, 1, 2])
+
+
+def test_a_worker_that_still_meets_the_last_runs_master_tries_again() -> None:
+    assert served_so(MORE_TO_COME, ALONE, ALONE, MORE_TO_COME, DONE) == (DONE, [0, 1, 1, 1, 2])
+
+
+def test_a_worker_that_loses_its_master_in_a_later_run_says_so() -> None:
+    assert served_so(MORE_TO_COME, ALONE, seconds_each=100) == (ALONE, [0, 1])
 
 
 @pytest.mark.parametrize(
