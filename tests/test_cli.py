@@ -104,8 +104,8 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> type[FakeRunner]:
         (["run", "--set", "settle"], "--set 'settle': must be KEY=VALUE"),
         (["run", "--set", "=3"], "--set '=3': must be KEY=VALUE"),
         (
-            ["load", "soak", "--abort-on", "oversold_units <= 3"],
-            "--abort-on 'oversold_units <= 3': in mid-run only an upper bound on how long orders take is known to be broken",
+            ["load", "soak", "--abort-on", "oversold_units >= 3"],
+            "--abort-on 'oversold_units >= 3': in mid-run only an upper bound is known to be broken",
         ),
         (
             ["load", "soak", "--abort-on", "order_sync_latency_p95"],
