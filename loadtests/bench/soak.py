@@ -70,16 +70,17 @@ class Soak:
     verdict: str
     reasons: tuple[str, ...]
     growths: list[Growth]
-    state_per_order: float
-    """Bytes by which what the estate's systems keep grew with each order of the second half."""
+    state_per_order: float | None
+    """Bytes by which what the estate's systems keep grew with each order of the second half; None where it was not weighed
+    at both its ends."""
     load_before: float
     processors: int
 
     @property
-    def beyond(self) -> float:
+    def beyond(self) -> float | None:
         """Bytes an order by which the estate grows beyond what its systems keep."""
         (estate,) = (growth for growth in self.growths if growth.process == ESTATE)
-        return estate.per_order - self.state_per_order
+        return None if self.state_per_order is None else estate.per_order - self.state_per_order
 
 
 def measure_soak(per_s: float, seconds: float, middleware: str) -> Soak:
@@ -92,7 +93,7 @@ def measure_soak(per_s: float, seconds: float, middleware: str) -> Soak:
         program = [sys.executable, "-m", f"{__package__}.weighed", str(weights), f"{seconds / 2 + START_S:g}"]
         with looking(looks) as look_at:
             run = run_steadily(folder, per_s, seconds, middleware, program=program, on_start=look_at)
-        weighed = [json.loads(line) for line in weights.read_bytes().splitlines()]
+        weighed = [json.loads(line) for line in weights.read_bytes().splitlines()] if weights.exists() else []
         with History.of_run(run.folder) as history:
             placed = [row["placed_ns"] for row in history.rows(PLACED)]
             start_ns = history.one(WORKLOAD)
@@ -110,17 +111,13 @@ def measure_soak(per_s: float, seconds: float, middleware: str) -> Soak:
     )
 
 
-def state_per_order(weighed: Sequence[Mapping[str, int]], placed: Sequence[int]) -> float:
-    """By what was weighed twice. RuntimeError where it was not, or where no order came between."""
+def state_per_order(weighed: Sequence[Mapping[str, int]], placed: Sequence[int]) -> float | None:
+    """By what was weighed twice; None where it was not, or where no order came between."""
     if len(weighed) != 2:
-        raise RuntimeError(
-            f"what the systems keep was weighed {len(weighed)} times, not twice: nothing to measure"
-        )
+        return None
     half, end = weighed
     orders = bisect_right(placed, end["at_ns"]) - bisect_right(placed, half["at_ns"])
-    if not orders:
-        raise RuntimeError("no order was placed in the second half: nothing to measure")
-    return (end["bytes"] - half["bytes"]) / orders
+    return (end["bytes"] - half["bytes"]) / orders if orders else None
 
 
 def growth_of(
@@ -220,6 +217,8 @@ def table(soak: Soak) -> str:
     told = (
         f"memory beyond the orders' own state: {soak.beyond:,.0f} bytes an order "
         f"(the estate grew by {estate.per_order:,.0f}, its systems keep {soak.state_per_order:,.0f})"
+        if soak.beyond is not None
+        else "memory beyond the orders' own state: not known, for that state was not weighed half-way and at the end"
     )
     machine = f"on {soak.processors} processors that {soak.load_before:.1f} processes wanted before it began"
     return "\n".join([head, *rows, ran, machine, told])
