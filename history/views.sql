@@ -101,6 +101,16 @@ FROM   sut_calls
 WHERE  changes
 GROUP  BY system, operation, subject, path, request_body;
 
+-- Every call of each intent that was asked for more than once, in turn: the k-th call of its intent.
+CREATE TABLE repeated_calls AS
+SELECT r.intent, c.call_id, c.system, c.operation, c.subject, c.at_ns, c.outcome, c.status, c.permanent, c.idempotency_key, c.replayed,
+       row_number() OVER (PARTITION BY r.intent ORDER BY c.at_ns, c.call_id) AS turn
+FROM   sut_calls AS c
+JOIN  (SELECT *, row_number() OVER () AS intent FROM intents WHERE calls > 1) AS r -- few
+       ON r.system = c.system AND r.operation = c.operation AND r.subject = c.subject AND r.path = c.path
+      AND r.request_body IS NOT DISTINCT FROM c.request_body
+WHERE  c.changes;
+
 -- Every call of each intent that was not fulfilled at once, in turn: the k-th call of its intent, and the call before it.
 -- `passing` says that this call failed in a way that may pass: no answer, a 5xx, 408, 425 or 429.
 CREATE TABLE troubled_calls AS

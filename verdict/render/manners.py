@@ -38,34 +38,38 @@ def manners_of(history: History) -> list[Manners]:
     rows = history.rows(
         """
         WITH asked AS (
-            SELECT system, operation, subject, path, request_body, at_ns, outcome, permanent, status, idempotency_key, replayed,
-                   lag(at_ns) OVER intent                                       AS before_ns,
-                   lag(idempotency_key) OVER intent                             AS key_before,
-                   lag(outcome) OVER intent                                     AS outcome_before,
-                   lag((outcome = 'unknown' OR coalesce(status >= 500, false))
-                       AND NOT coalesce(replayed AND status >= 500, false)) OVER intent AS open_before,
-                   lag(permanent) OVER intent                                   AS refused_before,
-                   row_number() OVER intent                                     AS place
+            SELECT system, operation, count(*) AS calls, count(idempotency_key) AS keyed,
+                   count(*) FILTER (WHERE outcome = 'unknown')                  AS unanswered
             FROM   sut_calls WHERE changes
-            WINDOW intent AS (PARTITION BY system, operation, subject, path, request_body ORDER BY at_ns, call_id)
+            GROUP  BY system, operation
+        ), again AS (
+            SELECT *,
+                   lag(at_ns) OVER turns                                        AS before_ns,
+                   lag(idempotency_key) OVER turns                              AS key_before,
+                   lag(outcome) OVER turns                                      AS outcome_before,
+                   lag((outcome = 'unknown' OR coalesce(status >= 500, false))
+                       AND NOT coalesce(replayed AND status >= 500, false)) OVER turns AS open_before,
+                   lag(permanent) OVER turns                                    AS refused_before
+            FROM   repeated_calls
+            WINDOW turns AS (PARTITION BY intent ORDER BY turn)
+        ), repeated AS (
+            SELECT system, operation,
+                   count(*) FILTER (WHERE turn > 1)                             AS repetitions,
+                   count(*) FILTER (WHERE turn = 2)                             AS intents,
+                   max(turn)                                                    AS most,
+                   median((at_ns - before_ns) / 1e9) FILTER (WHERE turn = 2)    AS first_wait_s,
+                   max((at_ns - before_ns) / 1e9)                               AS longest_wait_s,
+                   count(*) FILTER (WHERE open_before AND key_before IS NOT NULL
+                                          AND idempotency_key IS DISTINCT FROM key_before) AS key_changed,
+                   count(*) FILTER (WHERE outcome_before = 'ok')                AS after_success,
+                   count(*) FILTER (WHERE refused_before)                       AS after_refusal
+            FROM   again
+            GROUP  BY system, operation
         )
-        SELECT concat_ws(' ', system, operation)                                AS operation,
-               count(*) FILTER (WHERE place = 1)                                AS intents,
-               count(*)                                                         AS calls,
-               count(*) FILTER (WHERE place = 2)                                AS repeated,
-               max(place)                                                       AS most,
-               median((at_ns - before_ns) / 1e9) FILTER (WHERE place = 2)       AS first_wait_s,
-               max((at_ns - before_ns) / 1e9)                                   AS longest_wait_s,
-               count(idempotency_key)                                           AS keyed,
-               count(*) FILTER (WHERE open_before AND key_before IS NOT NULL
-                                      AND idempotency_key IS DISTINCT FROM key_before) AS key_changed,
-               count(*) FILTER (WHERE outcome_before = 'ok')                    AS after_success,
-               count(*) FILTER (WHERE refused_before)                           AS after_refusal,
-               count(*) FILTER (WHERE outcome = 'unknown')                      AS unanswered
-        FROM   asked
-        GROUP  BY system, operation
-        HAVING max(place) > 1
-        ORDER  BY calls - intents DESC, operation
+        SELECT concat_ws(' ', system, operation) AS operation, a.calls - r.repetitions AS intents, a.calls, r.intents AS repeated,
+               r.most, r.first_wait_s, r.longest_wait_s, a.keyed, r.key_changed, r.after_success, r.after_refusal, a.unanswered
+        FROM   asked AS a JOIN repeated AS r USING (system, operation)
+        ORDER  BY r.repetitions DESC, 1
         LIMIT  $1
         """,
         [MOST],

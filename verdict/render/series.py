@@ -334,10 +334,7 @@ def _retries(history: History, clock: Clock) -> Plot:
     counted = _counted(
         history,
         clock,
-        """
-        SELECT system AS name, at_ns FROM sut_calls WHERE changes
-        QUALIFY row_number() OVER (PARTITION BY system, operation, subject, path, request_body ORDER BY at_ns, call_id) > 1
-        """,
+        "SELECT system AS name, at_ns FROM repeated_calls WHERE turn > 1",
     )
     return Plot(
         "retries",
