@@ -350,29 +350,29 @@ def _divergence(history: History, clock: Clock) -> Plot:
     """By how many units each copy of the stock differs from what it copies, summed over SKUs and locations."""
     rows = history.connection.execute(
         """
-        WITH said AS (
-            SELECT 'OMS from the warehouse' AS name, concat_ws('@', sku, location) AS of, at_ns, effect_id,
-                   on_hand AS truth, NULL::BIGINT AS copy
+        WITH said AS ( -- what is copied from the warehouse to the OMS is of no channel
+            SELECT NULL AS channel, sku, location, at_ns, effect_id, on_hand AS truth, NULL::BIGINT AS copy
             FROM   effects WHERE kind = 'stock_moved'
             UNION ALL
-            SELECT 'OMS from the warehouse', concat_ws('@', sku, location), at_ns, effect_id, NULL, on_hand
-            FROM   effects WHERE kind = 'stock_set'
+            SELECT NULL, sku, location, at_ns, effect_id, NULL, on_hand FROM effects WHERE kind = 'stock_set'
             UNION ALL
-            SELECT format('{} from the OMS', c.channel), sku, at_ns, effect_id, on_hand, NULL
+            SELECT c.channel, sku, NULL, at_ns, effect_id, on_hand, NULL
             FROM   effects CROSS JOIN channels AS c WHERE kind = 'availability_computed'
             UNION ALL
-            SELECT format('{} from the OMS', system), sku, at_ns, effect_id, NULL, on_hand
-            FROM   effects WHERE kind = 'availability_listed'
-        ), known AS (
-            SELECT name, of, at_ns, effect_id,
-                   abs(last_value(truth IGNORE NULLS) OVER so_far - last_value(copy IGNORE NULLS) OVER so_far) AS gap
-            FROM   said WINDOW so_far AS (PARTITION BY name, of ORDER BY at_ns, effect_id)
-        ), changes AS (
-            SELECT name, at_ns,
-                   coalesce(gap, 0) - coalesce(lag(gap) OVER (PARTITION BY name, of ORDER BY at_ns, effect_id), 0) AS more
-            FROM   known
+            SELECT system, sku, NULL, at_ns, effect_id, NULL, on_hand FROM effects WHERE kind = 'availability_listed'
+        ), known AS ( -- one order for both, so that it is sorted once
+            SELECT channel, at_ns,
+                   abs(last_value(truth IGNORE NULLS) OVER now - last_value(copy IGNORE NULLS) OVER now)         AS gap,
+                   abs(last_value(truth IGNORE NULLS) OVER earlier - last_value(copy IGNORE NULLS) OVER earlier) AS gap_before
+            FROM   said
+            WINDOW now AS (PARTITION BY channel, sku, location ORDER BY at_ns, effect_id ROWS UNBOUNDED PRECEDING),
+                   earlier AS (PARTITION BY channel, sku, location ORDER BY at_ns, effect_id
+                               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
         )
-        SELECT name, greatest((at_ns - $1) // $2, 0) AS step, sum(more) FROM changes GROUP BY ALL HAVING sum(more) <> 0
+        SELECT coalesce(format('{} from the OMS', channel), 'OMS from the warehouse') AS name,
+               greatest((at_ns - $1) // $2, 0) AS step, sum(coalesce(gap, 0) - coalesce(gap_before, 0)) AS more
+        FROM   known WHERE gap IS DISTINCT FROM gap_before
+        GROUP  BY name, step HAVING more <> 0
         """,
         [clock.start_ns, clock.step_ns],
     ).fetchall()
