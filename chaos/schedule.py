@@ -287,7 +287,7 @@ def counts_together(injection: Injection) -> str | None:
     if injection.where.system != "*" or not keys:
         return None
     return (
-        f"{' and '.join(keys)} count over all systems, and each has a process of its own: name one system in place of '*', "
+        f"{' and '.join(keys)} {'count' if len(keys) > 1 else 'counts'} over all systems, and each has a process of its own: name one system in place of '*', "
         f"or leave {' and '.join(keys)} out"
     )
 

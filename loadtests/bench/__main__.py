@@ -53,6 +53,11 @@ def main() -> None:
         help="which is to keep up (default reference), or to soak (default lean): "
         "reference, or lean, which makes the calls of order-to-ship and costs next to nothing",
     )
+    parser.add_argument(
+        "--processes",
+        action="store_true",
+        help="let each system of the estate that keeps up have its own process",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     asked = parser.parse_args()
     if asked.peers is not None and not asked.peers.is_dir():
@@ -105,7 +110,7 @@ def main() -> None:
     if asked.only in (None, "keeping-up"):
         per_s = asked.per_s or 50.0
         _say(f"keeping up: {per_s:g} orders of 3 lines a second for {seconds:g} s, then what is left")
-        kept = measure_keeping_up(per_s, seconds, middleware)
+        kept = measure_keeping_up(per_s, seconds, middleware, processes=asked.processes)
         measured["keeping-up"] = kept
         tables.append(_keeping_up_table(kept))
     if asked.only in (None, "cost"):
@@ -165,6 +170,7 @@ def _keeping_up_table(kept: KeepingUp) -> str:
             ("estate", kept.estate_busy),
             ("generator", kept.generator_busy),
             ("middleware", kept.middleware_busy),
+            *((f"{name} of the estate", share) for name, share in kept.systems_busy.items()),
         )
         if share is not None
     )

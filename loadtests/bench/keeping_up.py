@@ -4,6 +4,7 @@
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -90,6 +91,8 @@ class KeepingUp:
     generator_busy: float | None
     middleware_busy: float | None
     """Shares of one processor, as 19 of 20 looks in a run had them."""
+    systems_busy: Mapping[str, float]
+    """The same of each system in a process of its own; empty where they share one."""
     load_before: float
     """Processes that wanted the machine's processors in the minute before."""
     processors: int
@@ -105,11 +108,17 @@ class KeepingUp:
         return not self.unsent and self.late.p99_s <= MOST_LATE_S
 
 
-def measure_keeping_up(per_s: float, seconds: float, middleware: str = "reference") -> KeepingUp:
-    """Run ``per_s`` orders of three lines a second for so many seconds. RuntimeError where there is no verdict."""
+def measure_keeping_up(
+    per_s: float, seconds: float, middleware: str = "reference", *, processes: bool = False
+) -> KeepingUp:
+    """Run ``per_s`` orders of three lines a second for so many seconds, with ``processes`` each system in one of its own.
+
+    RuntimeError where there is no verdict.
+    """
+    options = ["--processes"] if processes else []
     load_before = os.getloadavg()[0]
     with TemporaryDirectory() as name:
-        run = run_steadily(Path(name), per_s, seconds, middleware)
+        run = run_steadily(Path(name), per_s, seconds, middleware, options=options)
         with History.of_run(run.folder) as history:
             posted, shipped = (
                 [(row["placed_ns"], row["waited_s"]) for row in history.rows(WAITS.format(step=step))]
@@ -136,6 +145,7 @@ def measure_keeping_up(per_s: float, seconds: float, middleware: str = "referenc
         estate_busy=run.record["load"]["estate"]["cpu_p95"],
         generator_busy=run.record["load"]["generator"]["cpu_p95"],
         middleware_busy=run.record["load"]["sut"]["cpu_p95"],
+        systems_busy={name: one["cpu_p95"] for name, one in run.record["load"].get("systems", {}).items()},
         load_before=load_before,
         processors=os.cpu_count() or 1,
     )

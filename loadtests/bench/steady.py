@@ -67,14 +67,22 @@ def run_steadily(
     middleware: str,
     *,
     program: Sequence[str] = PEAKPROOF,
+    options: Sequence[str] = (),
     on_start: Callable[[int], None] = lambda pid: None,
 ) -> SteadyRun:
     """Run so many orders a second for so long, below ``folder``; what the command says of its progress is shown.
 
-    ``on_start`` gets the process of the estate. RuntimeError where there is no verdict.
+    ``options`` are more of the command's; ``on_start`` gets the process of the estate. RuntimeError where there is no verdict.
     """
     process = subprocess.Popen(
-        [*program, *prepared(folder, per_s, seconds, middleware), "--json", "--out", str(folder)],
+        [
+            *program,
+            *prepared(folder, per_s, seconds, middleware),
+            *options,
+            "--json",
+            "--out",
+            str(folder),
+        ],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -147,7 +147,7 @@ def test_ctrl_c_ends_the_run_and_its_systems_and_is_judged(folder: Path) -> None
     [
         pytest.param(
             "schedule: [{ id: first, fault: outage, on: '*', limit: 3 }]",
-            "schedule.first.on: limit count over all systems",
+            "schedule.first.on: limit counts over all systems",
             id="counted over all systems",
         ),
         pytest.param(

@@ -94,6 +94,7 @@ def kept(
         estate_busy=None,
         generator_busy=None,
         middleware_busy=None,
+        systems_busy={},
         availability_changes=0,
         availability_calls=0,
         load_before=0.0,

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from peakproof.chaos.injection import Injection, Where
+from peakproof.chaos.errors import ChaosError
+from peakproof.chaos.injection import Injection, When, Where
 from peakproof.chaos.registry import FAULTS
 from peakproof.chaos.schedule import Schedule
 from peakproof.history.clock import Clock
@@ -113,6 +114,14 @@ async def test_an_injection_on_all_systems_fires_as_often_as_it_does_in_each(
     schedule.heal_all(1.0)
     assert wire.Heal("down") in told(estate, "wms")
     assert marks(estate, tmp_path) == ["armed", "healed"]
+
+
+async def test_what_counts_over_all_systems_is_refused_and_one_system_may_count(estate: EstateApart) -> None:
+    schedule = Schedule([], estate.gates, estate.mark, 1)
+    often = Injection("often", FAULTS.build("outage", {}), Where("*"), When(limit=3, after=1))
+    with pytest.raises(ChaosError, match="limit and after count over all systems"):
+        schedule.check(often)
+    schedule.check(Injection("often", often.fault, Where("erp"), often.when))
 
 
 @pytest.mark.parametrize(
