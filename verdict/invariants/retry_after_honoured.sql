@@ -9,7 +9,7 @@
 -- calls under way has sent them before it could read the refusal). The refused request itself, word for word, is never in
 -- flight: for it only the tolerance of 50 ms counts. So does a call that comes at most 50 ms early. Where a refusal names no
 -- bucket, it speaks of its own operation and subject alone.
-WITH asked AS (
+WITH asked AS NOT MATERIALIZED ( -- every call, and only a few are looked at
     SELECT call_id, system, coalesce(client, 'anonymous') AS client, at_ns, replied_ns, outcome, status, retry_after_s,
            coalesce(bucket, concat_ws(' ', operation, subject)) AS bucket,
            concat_ws(' ', operation, path, subject, request_body) AS request

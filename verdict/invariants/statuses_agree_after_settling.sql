@@ -32,10 +32,12 @@ WITH stories (story, place, status) AS ( -- the table in docs/flows.md
     FROM   documents
     WHERE  order_ref IS NOT NULL
       AND  (kind IN ('sales_order', 'fulfilment', 'payment') OR (kind = 'order' AND system <> 'sut'))
+), standing AS (
+    SELECT * FROM shown_by WHERE status NOT IN ('cancelled', 'rejected', 'voided', 'expired')
 ), living AS ( -- a cancelled or rejected document counts only where nothing else stands
-    SELECT * FROM shown_by
-    QUALIFY NOT (status IN ('cancelled', 'rejected', 'voided', 'expired')
-                 AND bool_or(status NOT IN ('cancelled', 'rejected', 'voided', 'expired')) OVER (PARTITION BY order_ref, place))
+    SELECT * FROM standing
+    UNION  ALL
+    SELECT * FROM shown_by ANTI JOIN standing USING (order_ref, place)
 ), shown AS ( -- an order in several fulfilments is shipped when all of them are
     SELECT order_ref, place, status FROM living WHERE place <> 'wms'
     UNION
@@ -67,7 +69,7 @@ WITH stories (story, place, status) AS ( -- the table in docs/flows.md
     LEFT   JOIN free AS f ON f.order_ref = x.order_ref AND x.place = 'payments'
     LEFT   JOIN back_for_nothing AS b ON b.order_ref = x.order_ref AND x.place = 'oms'
 ), told AS (
-    SELECT order_ref, count(*) AS facts, string_agg(format('{} {}', place, status), ', ' ORDER BY place) AS summary
+    SELECT order_ref, count(*) AS facts, string_agg(format('{} {}', place, status), ', ' ORDER BY place, status) AS summary
     FROM   seen GROUP BY order_ref
 ), agreed AS (
     SELECT DISTINCT order_ref
