@@ -48,7 +48,10 @@ class Invariant(Claim):
         connection.execute(f"CREATE OR REPLACE TEMP VIEW answer AS {self.sql}")
         try:
             columns = {str(row[0]) for row in connection.execute("DESCRIBE answer").fetchall()}
-            connection.execute("DESCRIBE SELECT subject, finding, evidence FROM answer")  # each is there
+            if not {"subject", "finding", "evidence"} <= columns:
+                connection.execute(
+                    "DESCRIBE SELECT subject, finding, evidence FROM answer"
+                )  # says which is not
             counted = connection.execute(
                 "SELECT count(*), count(*) FILTER (WHERE NOT holds), count(*) FILTER (WHERE holds IS NULL) FROM answer"
             ).fetchone()
