@@ -63,7 +63,7 @@ def _decoded(raw: bytes, kinds: type[M] | Any) -> M:
 
 
 class Caller:
-    """The calling end. LineError wherever the other side is gone; ``why`` of it is what it said."""
+    """The calling end. LineError wherever the other side is gone, or says why it does not want us."""
 
     def __init__(
         self, host: str, port: int, system: str, token: str, *, patience_s: float = GREETING_S
