@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from .config import SutConfig
 from .control.api import Control
 from .errors import RunError, SutDied, SutFailed, UsageError
 from .live.process import LiveView
+from .loop import new_loop
 from .run_record import RunRecord, new_folder
 from .scenario import Scenario
 from .settling import BRIEFLY_S, AttentiveWriter, Settling
@@ -278,9 +278,7 @@ class Runner:
         claimed = frozenset(self.sut_config.flows)
         needed = frozenset(self.scenario.flows)
         books = not claimed & {"order-to-erp", "order-to-ship"}
-        if isinstance(
-            estate, Estate
-        ):  # a scenario whose systems stand apart has refused what would need them
+        if isinstance(estate, Estate):  # systems that stand apart need none: else the scenario was refused
             StandIns(estate, needed - claimed, books=books)
 
     async def _work(
@@ -465,12 +463,3 @@ def _said(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted by the user"
     return f"peakproof itself failed: {type(error).__name__}: {error}"
-
-
-def new_loop() -> asyncio.AbstractEventLoop:
-    """The fastest that this machine has."""
-    if sys.platform == "win32":
-        return asyncio.new_event_loop()
-    import uvloop
-
-    return uvloop.new_event_loop()

@@ -15,18 +15,10 @@ from ..errors import RunError, UsageError
 from ..spread import address_of, token_of
 from .line import Caller, LineError, Unreachable
 from .system import live
+from .wire import Errand
 
 WAIT_S = 120.0
 AGAIN_S = 1.0
-
-
-class Errand(msgspec.Struct, frozen=True):
-    """What a process of the same machine is told."""
-
-    system: str
-    host: str
-    port: int
-    token: str
 
 
 def say(line: str) -> None:

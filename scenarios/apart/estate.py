@@ -33,7 +33,6 @@ from ...simulators.standing import Use
 from ..scenario import Scenario
 from ..spread import environment
 from . import wire
-from .__main__ import Errand
 from .gate import GateApart
 from .line import Called, Line, LineError
 from .system import process_of
@@ -281,7 +280,7 @@ class EstateApart:
                     start_new_session=True,  # Ctrl-C is for the run, which tells the systems when it is over
                 )
                 assert process.stdin is not None, "it was started with a pipe"
-                errand = Errand(system.name, HERE, port, self._token)
+                errand = wire.Errand(system.name, HERE, port, self._token)
                 with suppress(OSError):
                     process.stdin.write(msgspec.json.encode(errand) + b"\n")
                 self._watches.append(asyncio.create_task(self._watch(system, process)))

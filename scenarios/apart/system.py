@@ -14,6 +14,7 @@ from ...history.records import Effect
 from ...loadtests.generator.agreement import ASKED, Agreement
 from ...loadtests.generator.agreement import Answer as TimeAnswer
 from ...simulators.estate import EVERYWHERE, EarlierOrder, Estate, EstateError
+from ..loop import new_loop
 from ..scenario import Scenario
 from ..settling import AttentiveWriter
 from . import wire
@@ -284,8 +285,6 @@ def _without_time(status: wire.Status) -> wire.Status:
 
 def live(caller: Caller, system: str, token: str, reached_at: str | None = None) -> None:
     """One system's whole life. LineError where there is nobody to serve."""
-    from ..runner import new_loop
-
     process = SystemProcess(caller, system, token, reached_at)
     with asyncio.Runner(loop_factory=new_loop) as loop:
         loop.run(process.serve())

@@ -24,6 +24,15 @@ class Said(msgspec.Struct, frozen=True, tag_field="says", tag=str.lower):
     """One message."""
 
 
+class Errand(msgspec.Struct, frozen=True):
+    """What a process of the same machine is told on its standard input, before there is a line."""
+
+    system: str
+    host: str
+    port: int
+    token: str
+
+
 # How two processes greet each other; the one that was called asks for the token.
 
 
