@@ -230,6 +230,7 @@ class Estate:
         """Serve every system; returns when all accept connections."""
         self._loop = loop = asyncio.get_running_loop()
         self._agenda = Agenda(loop)
+        await self.dispatcher.start()
         for system in self.systems.values():
             config = uvicorn.Config(
                 system.door,

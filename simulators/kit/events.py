@@ -1,24 +1,25 @@
 """Events on their way to the SUT: CloudEvents in signed webhooks, at least once, up a ladder of retries."""
 
 import asyncio
-import hmac
 import secrets
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from math import isfinite
+from types import SimpleNamespace
 from typing import Any, Protocol
 
+import aiohttp
 import msgspec
+from standardwebhooks import Webhook
 
 from ...chaos.fault import Outgoing
 from ...history import records
 from ...history.clock import rfc3339
-from .courier import Courier, HungUp, NotReached
 from .ledger import Event
 
 LADDER_S = (0.0, 5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
@@ -132,19 +133,41 @@ class Dispatcher:
         self._failures: dict[str, int] = {}
         """By subscription: attempts that failed one after the other."""
         self._forgers_secret = new_secret()
-        self._courier = Courier(self._settings.timeout_s)
+        self._session: aiohttp.ClientSession | None = None
+        self._watched: aiohttp.ClientSession | None = None
+        """The same connections, for requests whose leaving is waited for."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
         self.waiting = 0
         """Deliveries that are queued, under way or due for their next attempt soon."""
         self.given_up = 0
 
+    async def start(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+            timeout=aiohttp.ClientTimeout(total=self._settings.timeout_s),
+            auto_decompress=False,
+            skip_auto_headers=("Accept", "Accept-Encoding"),
+        )
+        trace = aiohttp.TraceConfig()
+        trace.on_request_chunk_sent.append(self._on_the_wire)
+        self._watched = aiohttp.ClientSession(
+            connector=self._session.connector,
+            connector_owner=False,
+            timeout=self._session.timeout,
+            auto_decompress=False,
+            skip_auto_headers=("Accept", "Accept-Encoding"),
+            trace_configs=[trace],
+        )
+
     async def stop(self) -> None:
         self._stopped = True
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._courier.close()
+        for session in (self._watched, self._session):
+            if session is not None:
+                await session.close()
 
     def subscribe(
         self, system: str, url: str, topics: tuple[str, ...], secret: str | None = None
@@ -277,22 +300,27 @@ class Dispatcher:
         if not subscription.active:
             self.waiting -= 1
             return
+        session = self._watched if departure.overlapping else self._session
+        assert session is not None, "start() comes before emit()"
         at_ns = self._now()
         status: int | None = None
         error: str | None = None
         retry_after: str | None = None
         try:
-            status, retry_after = await self._courier.post(
+            async with session.post(
                 subscription.url,
-                self._headers(departure, self._told_by(subscription.system)),
-                outgoing.body,
-                partial(self._on_the_wire, departure) if departure.overlapping else None,
-            )
+                data=outgoing.body,
+                headers=self._headers(departure, self._told_by(subscription.system)),
+                allow_redirects=False,
+                trace_request_ctx=departure,
+            ) as reply:
+                status = reply.status
+                retry_after = reply.headers.get("Retry-After")
         except TimeoutError:
             error = "timeout"
-        except NotReached:
+        except aiohttp.ClientConnectorError:
             error = "refused"
-        except HungUp:
+        except (aiohttp.ClientError, OSError):
             error = "reset"
         self._record(departure, at_ns, status, error)
         if outgoing.extra:
@@ -311,8 +339,14 @@ class Dispatcher:
             return
         self._try_again_later(attempt, status, retry_after)
 
-    def _on_the_wire(self, departure: _Departure) -> None:
-        """Its request has been written: what overlaps it leaves now, whatever else waits in the queue."""
+    async def _on_the_wire(
+        self,
+        session: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        chunk: aiohttp.TraceRequestChunkSentParams,
+    ) -> None:
+        """The request is being written: what overlaps it leaves now, whatever else waits in the queue."""
+        departure: _Departure = context.trace_request_ctx
         overlapping, departure.overlapping = departure.overlapping, []
         for one in overlapping:
             self.waiting += 1
@@ -409,21 +443,18 @@ def cloud_event(event: Event, event_id: str) -> bytes:
 
 def signed_headers(event_id: str, at_ns: int, body: bytes, secret: str) -> dict[str, str]:
     """The headers of a webhook after Standard Webhooks 1.0; the timestamp is that of the attempt."""
-    at_s = str(at_ns // 1_000_000_000)
-    signed = _signing(secret).copy()
-    signed.update(f"{event_id}.{at_s}.".encode() + body)
+    at = datetime.fromtimestamp(at_ns // 1_000_000_000, UTC)
     return {
         "content-type": "application/cloudevents+json",
         "webhook-id": event_id,
-        "webhook-timestamp": at_s,
-        "webhook-signature": "v1," + b64encode(signed.digest()).decode(),
+        "webhook-timestamp": str(at_ns // 1_000_000_000),
+        "webhook-signature": _signer(secret).sign(event_id, at, body.decode()),
     }
 
 
 @lru_cache(maxsize=1_024)
-def _signing(secret: str) -> hmac.HMAC:
-    """With the key, and nothing signed yet; to be copied."""
-    return hmac.new(b64decode(secret.removeprefix("whsec_") + "=="), digestmod="sha256")
+def _signer(secret: str) -> Webhook:
+    return Webhook(secret)
 
 
 def _mangled(signature: str) -> str:

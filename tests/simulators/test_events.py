@@ -148,6 +148,7 @@ async def post(
         erp = asked_erp()
         erp.gate.arm(Trigger(Injection("injected", fault), rank=0, seed=1))
         dispatcher.shapes["erp"] = erp.gate.deliveries
+    await dispatcher.start()
     try:
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/webhooks"
         yield Post(dispatcher, url, record, got, clock)
