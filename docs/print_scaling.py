@@ -90,6 +90,11 @@ estate or the generator. The first command says how late orders were sent (1 in 
 process was. The second looks at the memory of each process and says by how much it grows with every order beyond what the
 systems keep of one. Both take any middleware that `--middleware` of a run takes.
 
+Seen on two processors, everything on one machine: at 100 orders a second for 30 s, 1 in 100 was sent 2.2 ms late or more, none later
+than 28 ms; every order was shipped, the last ones as fast as the first; the estate used 55 to 67 % of a processor, the generator 20 %.
+In 30 minutes at 20 a second (36,127 orders) the estate grew by 11.4 KB an order, of which its systems keep 10.8 KB; the generator
+grew by 0.04 KB, and both runs passed every invariant.
+
 ## On several machines
 
 `deploy/` has a Dockerfile, `compose.yaml` and `kubernetes.yaml`: the run with Locust's master, **each system of the estate**, Locust workers

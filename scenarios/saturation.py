@@ -225,8 +225,8 @@ def at_share(samples: Sequence[float], share: float) -> float | None:
 class Family:
     """A process and those that it started.
 
-    Who they are is asked at every fifth look only: it asks every process of the machine (measured: 4 ms, in which the
-    estate answers nobody).
+    Who they are is asked at every fifth look only: it asks every process of the machine, and meanwhile the estate answers
+    nobody (measured: a look took 1.7 ms, and takes 0.35 ms).
     """
 
     ASKED_EVERY = 5
