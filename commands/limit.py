@@ -5,16 +5,16 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from .console import echo_document, err, say, stdout, to_pull_request
+from .console import err, say
 from .given import judged_by, overrides_of, sut_for
 from .guard import Desk
 from .progress import Shown
+from .verdict import end_with
 
 if TYPE_CHECKING:
     from ..loadtests.search import Search
     from ..scenarios.scenario import Scenario
     from ..scenarios.spread import Spread
-    from ..verdict.limit import Step
 
 
 def find_limit(
@@ -37,6 +37,7 @@ def find_limit(
     from ..scenarios.abort import those_to_watch
     from ..scenarios.limit import LimitRunner
     from ..scenarios.load import LoadRunner, loaded
+    from ..verdict.render.limit import line, render
 
     wishes = overrides_of(overrides or [])
 
@@ -78,22 +79,8 @@ def find_limit(
             objectives=judged.objectives,
             on_start=lambda per_min, one: say(f"{per_min:,.6g}/min for {one.duration_s:g} s"),
             on_progress=shown,
-            on_judged=_say_step,
+            on_judged=lambda step: err.print(line(step), soft_wrap=True),
         )
         with Desk.of(runner, out):
             limit = runner.run()
-    if as_json:
-        echo_document(limit.document())
-    else:
-        from ..verdict.render.limit import render
-
-        render(limit, stdout())
-    say(f"recorded in {runner.folder}; read {runner.folder / 'report.html'}")
-    to_pull_request(runner.folder)
-    raise SystemExit(limit.exit_code)
-
-
-def _say_step(step: "Step") -> None:
-    from ..verdict.render.limit import line
-
-    err.print(line(step), soft_wrap=True)
+    end_with(limit, render, runner.folder, as_json)

@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from ..scenarios.errors import UsageError
-from .console import echo_document, err, say, stdout, to_pull_request
+from .console import err, say
 from .given import check_plan, judged_by, overrides_of, sut_for
 from .guard import Desk
 from .progress import Shown
+from .verdict import end_with
 
 if TYPE_CHECKING:
     from ..scenarios.config import SutConfig
     from ..scenarios.scenario import Scenario
-    from ..verdict.suite import Part
 
 
 def run_suite(
@@ -32,6 +32,7 @@ def run_suite(
     """Run several scenarios, show each verdict as it comes and one over all, and exit."""
     from ..scenarios.scenario import Scenario
     from ..scenarios.suite import SuiteRunner, scenarios_of
+    from ..verdict.render.suite import line, render
 
     if suite is not None and named:
         raise UsageError(f"--suite {suite} and scenario {named[0]!r} exclude each other: choose one")
@@ -66,19 +67,11 @@ def run_suite(
                 f"scenario {one.name}, {one.duration_s:g} s of workload, seed {chosen_seed}"
             ),
             on_progress=shown,
-            on_judged=_say_part,
+            on_judged=lambda part: err.print(line(part), soft_wrap=True),
         )
         with Desk.of(runner, out):
             verdict = runner.run()
-    if as_json:
-        echo_document(verdict.document())
-    else:
-        from ..verdict.render.suite import render
-
-        render(verdict, stdout())
-    say(f"recorded in {runner.folder}; read {runner.folder / 'report.html'}")
-    to_pull_request(runner.folder)
-    raise SystemExit(verdict.exit_code)
+    end_with(verdict, render, runner.folder, as_json)
 
 
 def _possible(wanted: list["Scenario"], sut: "SutConfig", *, named: bool) -> list["Scenario"]:
@@ -94,9 +87,3 @@ def _possible(wanted: list["Scenario"], sut: "SutConfig", *, named: bool) -> lis
         else:
             say(f"left out: {one.name}: {why}")
     return possible
-
-
-def _say_part(part: "Part") -> None:
-    from ..verdict.render.suite import line
-
-    err.print(line(part), soft_wrap=True)

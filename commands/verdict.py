@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import typer
+from rich.console import Console
 
 from ..scenarios.errors import RunError
-from .console import say, stdout, to_pull_request
+from .console import echo_document, say, stdout, to_pull_request
 from .given import JudgedBy
 from .guard import Desk, show_last_words
 from .progress import Shown
@@ -63,3 +64,26 @@ def show_verdict(verdict: "Verdict", folder: Path, as_json: bool) -> None:
         for sentence in verdict.forensics.sentences:
             stdout().print(sentence, style="dim", markup=False, soft_wrap=True)
     say(f"recorded in {folder}; read {folder / 'report.html'}")
+
+
+class OfSeveralRuns(Protocol):
+    """What a suite or a search comes to."""
+
+    @property
+    def exit_code(self) -> int: ...
+
+    def document(self) -> dict[str, Any]: ...
+
+
+Found = TypeVar("Found", bound=OfSeveralRuns)
+
+
+def end_with(found: Found, render: Callable[[Found, Console], None], folder: Path, as_json: bool) -> NoReturn:
+    """Show what several runs come to, and exit."""
+    if as_json:
+        echo_document(found.document())
+    else:
+        render(found, stdout())
+    say(f"recorded in {folder}; read {folder / 'report.html'}")
+    to_pull_request(folder)
+    raise SystemExit(found.exit_code)

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 
@@ -278,24 +278,21 @@ class Shop:
         )
 
 
+IN_THE_WAREHOUSE: dict[type, Literal["receipt", "count", "damage"]] = {
+    Receipt: "receipt",
+    Count: "count",
+    Damage: "damage",
+}
+
+
 def _at_desk(item: Receipt | Count | Damage | PriceChange, due_ns: int) -> DeskAct:
     """As the estate takes it."""
-    match item:
-        case Receipt():
-            return DeskAct("receipt", item.sku, item.location, item.quantity)
-        case Count():
-            return DeskAct("count", item.sku, item.location, item.quantity)
-        case Damage():
-            return DeskAct("damage", item.sku, item.location, item.quantity)
-        case PriceChange():
-            valid_from = rfc3339(due_ns + round((item.valid_from_s - item.at_s) * 1e9))
-            return DeskAct(
-                "price_change",
-                item.sku,
-                currency=item.currency,
-                amount=item.amount,
-                valid_from=valid_from,
-            )
+    if isinstance(item, PriceChange):
+        valid_from = rfc3339(due_ns + round((item.valid_from_s - item.at_s) * 1e9))
+        return DeskAct(
+            "price_change", item.sku, currency=item.currency, amount=item.amount, valid_from=valid_from
+        )
+    return DeskAct(IN_THE_WAREHOUSE[type(item)], item.sku, item.location, item.quantity)
 
 
 def _unknown_skus(plan: Plan, count: int) -> frozenset[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import msgspec
 import uvicorn
@@ -112,6 +112,10 @@ class SystemAddress:
     client_id: str
     client_secret: str
     api_key: str
+
+    @classmethod
+    def of(cls, kind: str, url: str, sut: Client) -> Self:
+        return cls(kind, url, sut.client_id, sut.client_secret, sut.api_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,20 +285,9 @@ class Estate:
     def addresses(self) -> dict[str, SystemAddress]:
         """Where the SUT finds each system, with its credentials."""
         return {
-            name: SystemAddress(
-                system.kind, system.url, system.sut.client_id, system.sut.client_secret, system.sut.api_key
-            )
+            name: SystemAddress.of(system.kind, system.url, system.sut)
             for name, system in self.systems.items()
         }
-
-    def secrets(self) -> dict[str, str]:
-        """Every secret that the SUT was given, with its name."""
-        named: dict[str, str] = {}
-        for name, system in self.systems.items():
-            named[system.sut.client_secret] = f"the client secret of {name}"
-            named[system.sut.api_key] = f"the API key of {name}"
-            named |= dict.fromkeys(system.face.authenticator.given_out, f"an access token of {name}")
-        return named
 
     @property
     def gates(self) -> dict[str, Gate]:
@@ -313,8 +306,7 @@ class Estate:
     @property
     def connections_waiting(self) -> int | None:
         """Connections that no system has accepted yet; None where the operating system does not say."""
-        waiting = [system.port.connections_waiting for system in self.systems.values()]
-        return sum(one or 0 for one in waiting) if any(one is not None for one in waiting) else None
+        return in_all(system.port.connections_waiting for system in self.systems.values())
 
     def facts(self) -> dict[str, dict[str, object]]:
         """None of its systems has a process of its own."""
@@ -452,8 +444,11 @@ class Estate:
         self.write_state(folder)
 
     async def find_secrets(self) -> dict[str, str]:
-        """As ``secrets``."""
-        return self.secrets()
+        """Every secret that the SUT was given, with its name."""
+        named: dict[str, str] = {}
+        for name, system in self.systems.items():
+            named |= secrets_of(name, system.sut, system.face.authenticator.given_out)
+        return named
 
     def mark(
         self,
@@ -612,6 +607,18 @@ class Estate:
         while True:
             await asyncio.sleep(FLUSH_S)
             self.writer.flush()
+
+
+def secrets_of(name: str, sut: Client, tokens: Iterable[str] = ()) -> dict[str, str]:
+    """What the SUT was given to come to this system with, each with its name."""
+    fixed = {sut.client_secret: f"the client secret of {name}", sut.api_key: f"the API key of {name}"}
+    return fixed | dict.fromkeys(tokens, f"an access token of {name}")
+
+
+def in_all(counts: Iterable[int | None]) -> int | None:
+    """The sum of those that are known; None where none is."""
+    known = [one for one in counts if one is not None]
+    return sum(known) if known else None
 
 
 def _listen(name: str, host: str, port: int) -> Port:

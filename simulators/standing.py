@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
+from ..chaos.fault import MarkSink
 from ..chaos.schedule import Place
 from ..history.records import Effect
 from .back_office import DeskAct
@@ -138,15 +139,5 @@ class Standing(Protocol):
     async def keep_state(self, folder: Path) -> None:
         """As ``write_state``."""
 
-    def mark(
-        self,
-        mark: Literal["armed", "fired", "healed", "never_fired"],
-        injection: str,
-        fault: str,
-        system: str,
-        *,
-        operation: str | None = None,
-        call_id: str | None = None,
-        detail: str | None = None,
-        by_hand: bool = False,
-    ) -> None: ...
+    @property
+    def mark(self) -> MarkSink: ...

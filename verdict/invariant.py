@@ -49,9 +49,8 @@ class Invariant(Claim):
         try:
             columns = {str(row[0]) for row in connection.execute("DESCRIBE answer").fetchall()}
             if not {"subject", "finding", "evidence"} <= columns:
-                connection.execute(
-                    "DESCRIBE SELECT subject, finding, evidence FROM answer"
-                )  # says which is not
+                # the error says which is not there
+                connection.execute("DESCRIBE SELECT subject, finding, evidence FROM answer")
             counted = connection.execute(
                 "SELECT count(*), count(*) FILTER (WHERE NOT holds), count(*) FILTER (WHERE holds IS NULL) FROM answer"
             ).fetchone()

@@ -26,6 +26,8 @@ from ...simulators.estate import (
     EstateError,
     OpeningItem,
     SystemAddress,
+    in_all,
+    secrets_of,
 )
 from ...simulators.kit.auth import Client, shopper_of
 from ...simulators.registry import KINDS
@@ -443,9 +445,7 @@ class EstateApart:
 
     def addresses(self) -> dict[str, SystemAddress]:
         return {
-            name: SystemAddress(
-                system.kind, system.url, system.sut.client_id, system.sut.client_secret, system.sut.api_key
-            )
+            name: SystemAddress.of(system.kind, system.url, system.sut)
             for name, system in self.systems.items()
         }
 
@@ -453,11 +453,9 @@ class EstateApart:
         """Every secret that the SUT was given, with its name; of a lost system without its tokens."""
         named: dict[str, str] = {}
         for name, system in self.systems.items():
-            named[system.sut.client_secret] = f"the client secret of {name}"
-            named[system.sut.api_key] = f"the API key of {name}"
+            named |= secrets_of(name, system.sut)
             with suppress(LineError):
-                tokens = (await self._ask(system, wire.AskSecrets)).secrets
-                named |= dict.fromkeys(tokens, f"an access token of {name}")
+                named |= secrets_of(name, system.sut, (await self._ask(system, wire.AskSecrets)).secrets)
         return named
 
     @property
@@ -486,8 +484,7 @@ class EstateApart:
 
     @property
     def connections_waiting(self) -> int | None:
-        waiting = [system.status.connections for system in self.systems.values()]
-        return sum(one or 0 for one in waiting) if any(one is not None for one in waiting) else None
+        return in_all(system.status.connections for system in self.systems.values())
 
     @property
     def errors(self) -> list[str]:

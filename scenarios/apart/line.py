@@ -94,6 +94,11 @@ class Caller:
         if not isinstance(self._greeted(), Welcome):
             raise LineError("it does not greet as peakproof does")
 
+    @property
+    def own_host(self) -> str:
+        """Our address on this line: the one under which the other side's network reaches us."""
+        return str(self.socket.getsockname()[0])
+
     def tell(self, message: Said) -> None:
         try:
             self.socket.sendall(framed(message))
@@ -161,11 +166,6 @@ class Line:
         self._writer.close()
         with suppress(OSError, asyncio.CancelledError):
             await self._writer.wait_closed()
-
-    @property
-    def own_host(self) -> str:
-        """Our address on this line: the one under which the other side's network reaches us."""
-        return str(self._writer.get_extra_info("sockname")[0])
 
 
 Answering = Callable[[Line, Hello], Coroutine[Any, Any, None]]

@@ -60,7 +60,7 @@ class SystemProcess:
         scenario = Scenario.of_document(stand.scenario, "the run's scenario")
         settings = scenario.estate_settings(stand.seed, stand.sut_key, stand.sut_host).of_one(system)
         if self._own is not None:
-            host = reached_at or str(caller.socket.getsockname()[0])
+            host = reached_at or caller.own_host
             settings = settings.reached(EVERYWHERE, host)
         try:
             self._estate = Estate(settings, self._writer, Clock(agreement.ahead_ns))
@@ -81,7 +81,7 @@ class SystemProcess:
         """Until the run says that it is over, or is gone."""
         (system,) = self._estate.systems.values()
         house = Called(self._token, House(self._estate, self._errors.append).hear)
-        own_host = str(self._caller.socket.getsockname()[0])
+        own_host = self._caller.own_host
         neighbour = wire.Neighbour(system.kind, own_host, await house.listen(own_host))
         self._caller.tell(
             wire.Stood(
