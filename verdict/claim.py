@@ -5,17 +5,19 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ..history.reader import FLOWS
 from .errors import HeaderError
 from .header import one_of
-from .result import Finding, InvariantResult, Status
+from .result import Breach, Finding, InvariantResult, Status
 
 CLASSES = ("idempotency", "retry", "consistency", "timeliness", "traceability", "security")
 SEVERITIES = ("critical", "major", "minor")
 REQUIRED = ("claim", "flow", "class", "severity", "remedy")
 """What a header must have."""
+
+BREACHES: tuple[Breach, ...] = get_args(Breach)
 
 LAST_STEP = 1000
 """The place in the flow of an invariant that names none: users' own come last."""
@@ -49,6 +51,10 @@ class Claim:
     """Place in the order of the flow: of several findings about one order the lowest is primary."""
     limit_s: float | None
     """So long it may look; null where its header does not say."""
+    leads_to: tuple[Breach, ...]
+    """What its findings account for in those of others (``-- leads_to: omissions``); nothing for most."""
+    is_general: bool
+    """Any other finding about the same thing accounts for its own (``-- general: yes``)."""
 
     def is_about(self, judged: Iterable[str]) -> bool:
         """Whether it speaks of any of these flows."""
@@ -106,6 +112,8 @@ class Claim:
             findings=findings,
             indeterminate=indeterminate,
             reason=reason,
+            leads_to=self.leads_to,
+            is_general=self.is_general,
         )
 
 
@@ -129,7 +137,16 @@ def fields_of(header: Mapping[str, str], place: Path | str) -> dict[str, Any]:
         "cause": header.get("cause"),
         "step": int(step),
         "limit_s": _limit_s(header, place),
+        "leads_to": _leads_to(header, place),
+        "is_general": one_of(place, "general", header.get("general", "no"), ("yes", "no")) == "yes",
     }
+
+
+def _leads_to(header: Mapping[str, str], place: Path | str) -> tuple[Breach, ...]:
+    named = [one.strip() for one in header.get("leads_to", "").split(",") if one.strip()]
+    for one in named:
+        one_of(place, "leads_to", one, BREACHES)
+    return tuple(one for one in BREACHES if one in named)
 
 
 def _limit_s(header: Mapping[str, str], place: Path | str) -> float | None:

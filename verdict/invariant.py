@@ -19,8 +19,10 @@ HOME = Path(__file__).with_name("invariants")
 class Invariant(Claim):
     """A query over the history: one row a subject with ``subject, holds, finding, evidence``.
 
-    ``holds`` is null where the history does not say. A fifth column ``order_ref`` may name the order that a subject
-    belongs to, so that one mistake's findings are shown together.
+    ``holds`` is null where the history does not say. Four more columns are optional. ``order_ref``: the order that a
+    subject belongs to, so that one mistake's findings are shown together. ``guilty``: the id of the row that broke the
+    invariant; null says that none did, that something is missing. ``remedy``: what to do about this very finding.
+    ``explains``: a list of other orders or subjects whose findings this one accounts for.
     """
 
     sql: str
@@ -56,18 +58,29 @@ class Invariant(Claim):
             ).fetchone()
             examined, violated, open_ = counted or (0, 0, 0)
             order = "a.order_ref" if "order_ref" in columns else "o.order_ref"
+            says_guilty = "guilty" in columns
+            more = [f"a.{name}" if name in columns else "NULL" for name in ("guilty", "remedy", "explains")]
             rows: list[tuple[Any, ...]] = []
             if violated:
                 rows = connection.execute(
-                    f"SELECT a.subject, a.finding, a.evidence, {order} FROM answer AS a "
+                    f"SELECT a.subject, a.finding, a.evidence, {order}, {', '.join(more)} FROM answer AS a "
                     "LEFT JOIN accepted_orders AS o ON o.order_ref = a.subject::VARCHAR WHERE NOT a.holds "
                     f"ORDER BY coalesce({order}, a.subject::VARCHAR), a.subject LIMIT {MOST_FINDINGS}"
                 ).fetchall()
         finally:
             connection.execute("DROP VIEW answer")
         findings = (
-            Finding(str(subject), str(finding), evidence_of(evidence), order_ref)
-            for subject, finding, evidence, order_ref in rows
+            Finding(
+                str(subject),
+                str(finding),
+                evidence_of(evidence),
+                order_ref,
+                guilty=guilty,
+                omission=says_guilty and guilty is None,
+                remedy=remedy,
+                explains=evidence_of(explains),
+            )
+            for subject, finding, evidence, order_ref, guilty, remedy, explains in rows
         )
         return self.result(examined, violated, findings, open_)
 

@@ -9,11 +9,10 @@ import msgspec
 
 from ..history.reader import History
 from . import kpi, own, validity, wire
+from .causes import in_causal_order
 from .forensics import examine
-from .guilt import with_guilty
 from .objective import Objective
 from .result import (
-    Finding,
     InjectionResult,
     InvariantResult,
     KpiValue,
@@ -53,7 +52,7 @@ def judge_history(history: History, *, extra: Iterable[str] = (), objectives: It
     wanted = [Objective.of_text(text) for text in texts]
     flows = [flow for (flow,) in history.connection.execute("SELECT flow FROM judged_flows").fetchall()]
     asked = [*own.ask_all(history, flows, extra), wire.ask(history)]
-    results = with_guilty(history, with_consequences(asked), DESCRIBED_FINDINGS)
+    results = in_causal_order(history, asked, DESCRIBED_FINDINGS)
     figures, met = _measured(history, results, wanted)
     aborted_on = history.run.get("aborted_on")  # what came in by then may still look well
     why = history.run.get("ended_early")
@@ -143,31 +142,6 @@ def conclude(
     return ("inconclusive", (*doubts, *missed)) if doubts else ("pass", ())
 
 
-def with_consequences(results: Sequence[InvariantResult]) -> list[InvariantResult]:
-    """Mark every finding that another of an earlier step, about the same thing, explains; primary ones come first."""
-    first: dict[str, tuple[int, str]] = {}
-    for result in results:
-        for finding in result.findings:
-            place = (result.step, result.id)
-            first[finding.about] = min(first.get(finding.about, place), place)
-    return [
-        replace(
-            result,
-            findings=tuple(sorted((_placed(f, result, first) for f in result.findings), key=_primary_first)),
-        )
-        for result in results
-    ]
-
-
-def _placed(finding: Finding, result: InvariantResult, first: Mapping[str, tuple[int, str]]) -> Finding:
-    earliest = first[finding.about][1]
-    return finding if earliest == result.id else replace(finding, consequence_of=earliest)
-
-
-def _primary_first(finding: Finding) -> bool:
-    return finding.consequence_of is not None
-
-
 def _named(results: Iterable[InvariantResult]) -> list[str]:
     """The evidence of the first findings of each invariant, each id once."""
     return list(
@@ -248,6 +222,5 @@ __all__ = [
     "judge",
     "judge_history",
     "read_verdict",
-    "with_consequences",
     "write_verdict",
 ]

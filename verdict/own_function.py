@@ -8,7 +8,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
@@ -21,7 +21,7 @@ from .errors import HeaderError, VerdictError
 from .result import Finding, InvariantResult
 from .time_limit import TookTooLong, within
 
-KEYS = ("subject", "holds", "finding", "evidence", "order_ref")
+KEYS = ("subject", "holds", "finding", "evidence", "order_ref", "guilty", "remedy", "explains")
 LONGEST_WORDS = 300
 
 _LINE = re.compile(r"\s*([a-z_]+):\s*(.*\S)\s*$")
@@ -210,10 +210,25 @@ def _read(row: object) -> tuple[bool | None, Finding]:
             raise _WrongRow(f"gave the finding {_short(finding)} for {subject}; expected a sentence")
         if not named:
             raise _WrongRow(f"gave no evidence for {subject}; expected ids of the rows that prove it")
-    order = row.get("order_ref")
-    if order is not None and not isinstance(order, str):
-        raise _WrongRow(f"gave the order_ref {_short(order)} for {subject}; expected a text or None")
-    return holds, Finding(subject, str(finding), named, order)
+    for key in ("order_ref", "guilty", "remedy"):
+        if row.get(key) is not None and not isinstance(row[key], str):
+            raise _WrongRow(f"gave the {key} {_short(row[key])} for {subject}; expected a text or None")
+    explains = row.get("explains")
+    if isinstance(explains, str) or not isinstance(explains, Iterable | None):
+        raise _WrongRow(
+            f"gave explains {_short(explains)} for {subject}; expected a list of orders or subjects"
+        )
+    guilty: str | None = row.get("guilty")
+    return holds, Finding(
+        subject,
+        str(finding),
+        named,
+        row.get("order_ref"),
+        guilty=guilty,
+        omission="guilty" in row and guilty is None,
+        remedy=row.get("remedy"),
+        explains=evidence_of(explains),
+    )
 
 
 def _with_orders(history: History, findings: list[Finding]) -> list[Finding]:
@@ -226,12 +241,7 @@ def _with_orders(history: History, findings: list[Finding]) -> list[Finding]:
         )
     }
     about = [
-        Finding(
-            one.subject,
-            one.finding,
-            one.evidence,
-            one.order_ref or (one.subject if one.subject in known else None),
-        )
+        replace(one, order_ref=one.order_ref or (one.subject if one.subject in known else None))
         for one in findings
     ]
     return sorted(about, key=lambda one: (one.about, one.subject))

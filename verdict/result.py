@@ -13,6 +13,9 @@ Status = Literal["holds", "violated", "not exercised", "indeterminate", "unknown
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 
+Breach = Literal["acts", "omissions"]
+"""How an invariant is broken: by something that was done, or by something that was due and was not done."""
+
 EXIT_CODES: Mapping[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 3}
 
 
@@ -26,14 +29,25 @@ class Finding:
     order_ref: str | None = None
     """The order that the subject is or belongs to; null where it is about something else."""
     consequence_of: str | None = None
-    """The invariant whose finding about the same thing comes earlier in the flow; null for a primary finding."""
+    """The invariant whose finding accounts for this one; null for a primary finding."""
     guilty: str | None = None
-    """The piece of evidence that broke the invariant; null where something was left undone, which is nobody's step."""
+    """The row of the history that broke the invariant; null where no single row did."""
+    omission: bool = False
+    """The query says that no row broke it: something that was due is missing."""
+    remedy: str | None = None
+    """What to do about this very finding, where the query knows better than the invariant's header."""
+    explains: tuple[str, ...] = ()
+    """Other orders and subjects whose findings this one accounts for."""
 
     @property
     def about(self) -> str:
         """What the findings of one mistake share: the order where there is one, else the subject."""
         return self.order_ref or self.subject
+
+    @property
+    def abouts(self) -> tuple[str, ...]:
+        """Everything whose findings this one may account for."""
+        return (self.about, *self.explains)
 
     def document(self) -> dict[str, Any]:
         return {
@@ -43,7 +57,16 @@ class Finding:
             "order_ref": self.order_ref,
             "consequence_of": self.consequence_of,
             "guilty": self.guilty,
+            "omission": self.omission,
+            "remedy": self.remedy,
+            "explains": list(self.explains),
         }
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> Self:
+        """The finding that made a document."""
+        listed = {name: tuple(document.get(name, ())) for name in ("evidence", "explains")}
+        return cls(**{**document, **listed})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +89,14 @@ class InvariantResult:
     """Subjects of which the history does not say."""
     reason: str | None = None
     """Why the status is unknown, or why it was not asked."""
+    leads_to: tuple[Breach, ...] = ()
+    """What its findings account for in others about the same thing: it looks at conduct, they at what came of it."""
+    is_general: bool = False
+    """It looks at an outcome as a whole: any other finding about the same thing accounts for its own."""
 
     @property
     def primary(self) -> tuple[Finding, ...]:
-        """The findings that are no consequence of an earlier step's."""
+        """The findings that no other one accounts for."""
         return tuple(finding for finding in self.findings if finding.consequence_of is None)
 
     def document(self) -> dict[str, Any]:
@@ -87,7 +114,22 @@ class InvariantResult:
             "findings_count": self.findings_count,
             "findings": [finding.document() for finding in self.findings],
             "reason": self.reason,
+            "leads_to": list(self.leads_to),
+            "is_general": self.is_general,
         }
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> Self:
+        """The result that made an entry of a document."""
+        entry = {name: value for name, value in document.items() if name != "class"}
+        return cls(
+            **{
+                **entry,
+                "class_": document["class"],
+                "findings": tuple(Finding.of_document(one) for one in document["findings"]),
+                "leads_to": tuple(document.get("leads_to", ())),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,37 +350,36 @@ class Verdict:
 
     @property
     def worst(self) -> tuple[tuple[InvariantResult, Finding], ...]:
-        """Primary findings, the gravest invariant first, one of each invariant before the second of any."""
-        grave = {"critical": 0, "major": 1, "minor": 2}
+        """Primary findings in the order of the invariants, causes first; one of each before the second of any."""
         found = [
-            (place, grave.get(result.severity, 3), result.step, result, finding)
+            (place, result, finding)
             for result in self.invariants
             for place, finding in enumerate(result.primary)
         ]
-        found.sort(key=lambda entry: entry[:3])
-        return tuple((result, finding) for *_, result, finding in found)
+        found.sort(key=lambda entry: entry[0])
+        return tuple((result, finding) for _, result, finding in found)
 
     def consequences_of(
         self, result: InvariantResult, finding: Finding
     ) -> tuple[tuple[InvariantResult, Finding], ...]:
-        """The findings of later steps about the same thing."""
+        """The findings that this one accounts for."""
         return tuple(
             (other, later)
             for other in self.invariants
             for later in other.findings
-            if later.consequence_of == result.id and later.about == finding.about
+            if later.consequence_of == result.id and later.about in finding.abouts
         )
 
     def about(self, subject: str) -> tuple[tuple[InvariantResult, Finding], ...]:
-        """What was found about an order, or another subject: primary findings first, in the order of the flow."""
+        """What was found about an order, or another subject, or accounts for it: primary findings first."""
         found = [
-            (finding.consequence_of is not None, result.step, result.id, result, finding)
+            (finding.consequence_of is not None, result, finding)
             for result in self.invariants
             for finding in result.findings
-            if finding.about == subject
+            if subject in finding.abouts
         ]
-        found.sort(key=lambda entry: entry[:3])
-        return tuple((result, finding) for *_, result, finding in found)
+        found.sort(key=lambda entry: entry[0])
+        return tuple((result, finding) for _, result, finding in found)
 
     def document(self) -> dict[str, Any]:
         """The content of ``verdict.json``."""
@@ -371,17 +412,7 @@ class Verdict:
                 about=tuple(document["validity"].get("about", ())),
                 void=bool(document["validity"].get("void")),
             ),
-            invariants=tuple(
-                InvariantResult(
-                    **{key: value for key, value in entry.items() if key not in ("class", "findings")},
-                    class_=entry["class"],
-                    findings=tuple(
-                        Finding(**{**finding, "evidence": tuple(finding["evidence"])})
-                        for finding in entry["findings"]
-                    ),
-                )
-                for entry in document["invariants"]
-            ),
+            invariants=tuple(map(InvariantResult.of_document, document["invariants"])),
             kpis=tuple(KpiValue.of_document(name, entry) for name, entry in document["kpis"].items()),
             objectives=tuple(ObjectiveResult(**entry) for entry in document["objectives"]),
             faults=tuple(InjectionResult(**entry) for entry in document["faults"]),

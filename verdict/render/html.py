@@ -24,7 +24,6 @@ FINDINGS_SHOWN = 40
 EVIDENCE_SHOWN = 20
 
 OUTCOME_MARKS: dict[Outcome, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?"}
-_GRAVITY = {"critical": 0, "major": 1, "minor": 2}
 
 templates = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -66,10 +65,7 @@ class Tile:
 def render(verdict: Verdict, folder: Path, exhibits: Exhibits | None = None) -> str:
     """The page on the run in ``folder``; ``exhibits`` are what its record shows, nothing where there is none."""
     shown = exhibits or Exhibits()
-    broken = sorted(
-        (result for result in verdict.invariants if result.findings),
-        key=lambda result: (_GRAVITY.get(result.severity, 3), not result.primary, result.step, result.id),
-    )
+    broken = [result for result in verdict.invariants if result.findings]
     by_class = sorted(verdict.invariants, key=lambda result: (result.class_, result.step, result.id))
     numbers = {about: place for place, about in enumerate(shown.stories, 1)}
     told: set[str] = set()

@@ -75,4 +75,5 @@ def _text(verdict: Verdict, result: InvariantResult) -> str:
         lines += [f"    {line}" for line in evidence_lines(verdict, finding, EVIDENCE_SHOWN)]
     if result.findings_count > FINDINGS_SHOWN:
         lines.append(f"and {result.findings_count - FINDINGS_SHOWN} more")
-    return "\n".join([*lines, "", f"Remedy: {result.remedy}"])
+    remedies = [finding.remedy for finding in result.findings[:1]] or [None]
+    return "\n".join([*lines, "", f"Remedy: {printable(remedies[0] or result.remedy)}"])

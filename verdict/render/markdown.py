@@ -98,7 +98,7 @@ def _findings(verdict: Verdict, folder: Path, most: int) -> list[str]:
             f"**{plain(finding.subject)}: {plain(finding.finding)}**",
             "",
             f"{plain(result.claim)}  ",
-            f"Remedy: {plain(result.remedy)}",
+            f"Remedy: {plain(finding.remedy or result.remedy)}",
             "",
             *_code([*evidence_lines(verdict, finding, EVIDENCE_SHOWN), "", *commands(folder, finding)]),
             "",

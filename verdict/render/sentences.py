@@ -52,7 +52,9 @@ def _pressure(verdict: Verdict) -> str:
 def _next(verdict: Verdict) -> str:
     if verdict.worst:
         result, finding = verdict.worst[0]
-        return printable(f"Start with {finding.subject} ({finding.finding}): {result.remedy}")
+        return printable(
+            f"Start with {finding.subject} ({finding.finding}): {finding.remedy or result.remedy}"
+        )
     if verdict.verdict == "fail":
         missed = next(one for one in verdict.objectives if not one.met)
         return printable(f"Start with the objective {missed.objective}: {missed.said}.")

@@ -64,7 +64,7 @@ class Story:
     steps: tuple[Step, ...]
     left_out: int
     missing: str | None
-    """What should have come and did not; null where a step is the guilty one."""
+    """What should have come and did not; null where a step was wrong."""
 
 
 def stories_of(history: History, verdict: Verdict, most: int) -> dict[str, Story]:
@@ -123,7 +123,7 @@ def _story(
                 _step(one, _words(one), lanes, marks.get(one.id, ""), exchanges.get(one.id)) for one in alike
             ]
     return Story(
-        about, lanes, tuple(steps), len(moments) - len(kept), None if finding.guilty else finding.finding
+        about, lanes, tuple(steps), len(moments) - len(kept), finding.finding if finding.omission else None
     )
 
 

@@ -100,7 +100,7 @@ def _sentences(suite: SuiteVerdict) -> list[str]:
     for part in worst_first(suite.parts):
         if part.verdict.worst:
             result, finding = part.verdict.worst[0]
-            start = f"Start with {part.scenario}: {finding.subject} ({finding.finding}): {result.remedy}"
+            start = f"Start with {part.scenario}: {finding.subject} ({finding.finding}): {finding.remedy or result.remedy}"
             return [*sentences, printable(start)]
     return sentences
 

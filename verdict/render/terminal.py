@@ -12,7 +12,7 @@ from rich.text import Text
 from ..result import Finding, InvariantResult, Outcome, Status, Verdict
 from ..timeline import Moment
 from .figures import NOT_SAID, channels_of, figure_rows, percentiles_of, side_by_side
-from .wording import BANNERS, GUILTY, MARKS, commands, counted, evidence_lines, printable
+from .wording import BANNERS, GUILTY, MARKS, NOTHING_DONE, commands, counted, evidence_lines, printable
 
 FINDINGS_SHOWN = 3
 EVIDENCE_SHOWN = 8
@@ -80,10 +80,10 @@ def render_timeline(moments: Sequence[Moment], console: Console, found: Sequence
         if finding.consequence_of:
             console.print(Text(f"  follows from {finding.consequence_of}"), soft_wrap=True)
             continue
-        if place == 0 and finding.guilty is None:
-            console.print(Text("  no step is guilty: something is missing"), soft_wrap=True)
+        if place == 0 and finding.omission:
+            console.print(Text(f"  {NOTHING_DONE}"), soft_wrap=True)
         console.print(Text(f"  should be: {result.claim}"), soft_wrap=True)
-        console.print(Text(f"  remedy:    {result.remedy}"), soft_wrap=True)
+        console.print(Text(f"  remedy:    {printable(finding.remedy or result.remedy)}"), soft_wrap=True)
     if proof:
         console.print(Text("\n✗ the guilty step, ◆ other evidence", style="dim"))
 
@@ -172,7 +172,7 @@ def explained(verdict: Verdict, result: InvariantResult, finding: Finding) -> Pa
     if result.findings_count > 1:
         text.append(f"\n{result.findings_count - 1:,} more like it.\n")
     text.append("\nRemedy: ", style="bold")
-    text.append(result.remedy)
+    text.append(printable(finding.remedy or result.remedy))
     title = Text(
         f"{MARKS[result.status]} {result.id.replace('_', ' ')} · {result.severity}", style="bold red"
     )
@@ -189,9 +189,10 @@ def _banner(verdict: Verdict) -> Panel:
         f"{counts.get('deliveries', 0):,} {'delivery' if counts.get('deliveries') == 1 else 'deliveries'}",
     ]
     text.append(f"\n{', '.join(judged)} judged", style="default")
-    for reason in verdict.reasons[:REASONS_SHOWN]:
+    broken = sum(result.status == "violated" for result in verdict.invariants)
+    shown = max(REASONS_SHOWN, broken)  # what was violated is never folded away
+    for reason in verdict.reasons[:shown]:
         text.append(f"\n- {printable(reason)}", style="default")
-    if len(verdict.reasons) > REASONS_SHOWN:
-        more = counted(len(verdict.reasons) - REASONS_SHOWN, "more reason")
-        text.append(f"\n- and {more}", style="default")
+    if len(verdict.reasons) > shown:
+        text.append(f"\n- and {counted(len(verdict.reasons) - shown, 'more reason')}", style="default")
     return Panel(text, border_style=BANNER_STYLE[verdict.verdict], expand=False)

@@ -20,6 +20,8 @@ BANNERS: dict[Outcome, str] = {
 }
 
 
+NOTHING_DONE = "no single step is at fault: an expected step is missing"
+
 GUILTY = "✗ "
 """Before the line of the step that broke an invariant."""
 
