@@ -61,6 +61,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     """The refusal is for good: the same request can never succeed."""
     retry_after_s: float | None = None
     """Seconds the reply asked the caller to wait."""
+    retry_after_form: str | None = None
+    """How it asked: ``seconds``, or an HTTP ``date``."""
+    if_match: str | None = None
+    """The ``If-Match`` header: the version that the caller means to change."""
     bucket: str | None = None
     """The throttle's bucket that the call was counted in."""
     faults: list[str] | None = None

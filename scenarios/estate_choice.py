@@ -62,7 +62,8 @@ class SystemChoice(Value):
     """0 takes any free one."""
     idempotency: Literal["optional", "required", "ignored"] = "optional"
     key_lifetime_s: SomeSeconds = 86_400.0
-    token_lifetime_s: SomeSeconds = 3_600.0
+    token_lifetime_s: SomeSeconds | None = None
+    """An hour by default, but at least 600 real seconds, so that clients that fetch the next token early keep one for a while."""
     service_s: Seconds = 0.0
     """Real seconds that the system works on each call."""
     strict_references: Flag = False

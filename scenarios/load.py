@@ -378,7 +378,7 @@ class LoadRunner(Runner):
             self._saturation.keep_looking(
                 lambda: shop.generator_cpu_s,
                 lambda: sut.process_id if isinstance(sut, Sut) else None,
-                lambda: Queues(estate.pending, estate.dispatcher.waiting, estate.connections_waiting),
+                lambda: Queues(estate.pending, estate.dispatcher.pending, estate.connections_waiting),
                 lambda look: self._keep(look, shop),
                 estate.uses,
             )

@@ -26,10 +26,10 @@ from .kit import subscriptions
 from .kit.auth import Authenticator, Client, shopper_of
 from .kit.connection import WireProtocol
 from .kit.door import Door
-from .kit.events import SOON_S, DeliverySettings, Dispatcher
+from .kit.events import DeliverySettings, Dispatcher
 from .kit.face import Face
 from .kit.idempotency import IdempotencyStore, KeyMode
-from .kit.ledger import Event, Ledger, World
+from .kit.ledger import Event, Later, Ledger, World
 from .kit.orders import LineQuantity, OrderContent
 from .kit.server import Server
 from .levers import BACKLOG, Port, SystemLevers
@@ -48,6 +48,14 @@ FLUSH_S = 0.02
 BEFORE_RUN = ("payments", "marketplace", "oms", "erp", "wms")
 """Whose turn it is with an order from before the run: payments name its payment, and the OMS its part."""
 
+TOKEN_LIFETIME_S = 3_600.0
+LEAST_TOKEN_LIFE_S = 600.0
+"""Real seconds. Client libraries fetch the next token up to 300 s before the present one expires (MSAL; Authlib and Spring
+60 s, google-auth 225 s): one that lives no longer than that would be fetched anew for every call."""
+
+OWED = "owed_delivery"
+"""The kind of document in the final state that says of an event that its delivery was still to come."""
+
 EVERYWHERE = "0.0.0.0"
 """To listen on every address that the machine has."""
 
@@ -65,7 +73,8 @@ class SystemSettings:
     """0 takes any free one."""
     idempotency: Literal["optional", "required", "ignored"] = "optional"
     key_lifetime_s: float = 86_400.0
-    token_lifetime_s: float = 3_600.0
+    token_lifetime_s: float | None = None
+    """An hour by default, and never less than ``LEAST_TOKEN_LIFE_S`` real seconds unless it is given."""
     service_s: float = 0.0
     """Real seconds that the system works on each call."""
     throttle: Throttle | None = None
@@ -208,9 +217,9 @@ class Estate:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._gc_threshold = gc.get_threshold()
-        self._before_start: list[tuple[float, Callable[[], None]]] = []
+        self._before_start: list[tuple[Later, float, Callable[[], None]]] = []
         self._agenda: Agenda | None = None
-        """What is not to come soon."""
+        """Lifetimes that end some time, which nobody waits for."""
         self._steps_to_come = 0
         self.systems: dict[str, System] = {}
         self.dispatcher = Dispatcher(
@@ -256,8 +265,8 @@ class Estate:
         for system in self.systems.values():
             if system.server is not None:
                 system.port.served_by(system.server)
-        for delay_s, action in self._before_start:
-            self.later(delay_s / self.settings.time_scale, action)
+        for timer, delay_s, action in self._before_start:
+            timer(delay_s, action)
         self._before_start.clear()
         gc.collect()
         gc.freeze()
@@ -299,9 +308,9 @@ class Estate:
 
     @property
     def pending(self) -> int:
-        """What the estate itself still means to do soon: ledgers' own steps, deliveries, calls under way."""
+        """What the estate itself still means to do: ledgers' own steps, deliveries, calls under way."""
         calls = sum(system.door.in_flight for system in self.systems.values())
-        return self._steps_to_come + self.dispatcher.waiting + calls
+        return self._steps_to_come + self.dispatcher.pending + calls
 
     @property
     def connections_waiting(self) -> int | None:
@@ -438,6 +447,8 @@ class Estate:
                         "doc": document,
                     }
                     file.write(encode(row) + b"\n")
+                for owed in self.dispatcher.owed(name):
+                    file.write(encode({"system": name, "kind": OWED, **owed}) + b"\n")
 
     async def keep_state(self, folder: Path) -> None:
         """As ``write_state``."""
@@ -493,6 +504,7 @@ class Estate:
             record=self._record,
             emit=self._emit,
             time_scale=scale,
+            lapse=self.lapse,
         )
         sut = Client.new(f"sut-{name}", "read", "write")
         if (key := self.settings.sut_key) is not None:
@@ -507,7 +519,7 @@ class Estate:
             exempt=frozenset({shopper.client_id}),
         )
         world.decide = gate.decide
-        authenticator = Authenticator([sut, shopper], self.clock, settings.token_lifetime_s * scale)
+        authenticator = Authenticator([sut, shopper], self.clock, _token_lifetime_s(settings, scale))
         face = Face(
             name,
             title=f"{kind.title} ({name})" if settings.kind == "marketplace" else kind.title,
@@ -578,15 +590,19 @@ class Estate:
     # At work
 
     def later(self, delay_s: float, action: Callable[[], None]) -> None:
-        """Before the estate stands (seeding), steps wait until it does."""
-        real_s = delay_s * self.settings.time_scale
-        if self._loop is None or self._agenda is None:
-            self._before_start.append((real_s, action))
-        elif real_s <= SOON_S:
-            self._steps_to_come += 1
-            self._loop.call_later(real_s, self._act, action)
+        """Before the estate stands (seeding), steps wait until it does. A step is pending however long its wait."""
+        if self._loop is None:
+            self._before_start.append((self.later, delay_s, action))
         else:
-            self._agenda.note(real_s, action)
+            self._steps_to_come += 1
+            self._loop.call_later(delay_s * self.settings.time_scale, self._act, action)
+
+    def lapse(self, lifetime_s: float, action: Callable[[], None]) -> None:
+        """As ``later`` at the end of a lifetime, which is not pending."""
+        if self._agenda is None:
+            self._before_start.append((self.lapse, lifetime_s, action))
+        else:
+            self._agenda.note(lifetime_s * self.settings.time_scale, action)
 
     def _act(self, action: Callable[[], None]) -> None:
         self._steps_to_come -= 1
@@ -607,6 +623,13 @@ class Estate:
         while True:
             await asyncio.sleep(FLUSH_S)
             self.writer.flush()
+
+
+def _token_lifetime_s(settings: SystemSettings, scale: float) -> float:
+    """In real seconds."""
+    if settings.token_lifetime_s is not None:
+        return settings.token_lifetime_s * scale
+    return max(TOKEN_LIFETIME_S * scale, LEAST_TOKEN_LIFE_S)
 
 
 def secrets_of(name: str, sut: Client, tokens: Iterable[str] = ()) -> dict[str, str]:

@@ -17,6 +17,6 @@ class ExpiredSignature:
     seam: ClassVar[Literal["delivery"]] = "delivery"
 
     def apply(self, outgoing: Outgoing, ctx: FaultContext) -> list[Outgoing]:
-        if outgoing.extra:
-            return [outgoing]
+        if outgoing.extra or outgoing.signature != "valid":
+            return [outgoing]  # only what was rightly signed can be recorded and replayed
         return [outgoing, replace(outgoing, signature="expired", extra=True)]

@@ -2,6 +2,7 @@
 caller was told before the reply leaves.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -22,12 +23,16 @@ from .connection import (
     WireProtocol,
     send_reply,
 )
-from .face import JSON, TOO_LARGE, Decoded, Face
+from .face import JSON, TOO_LARGE, Decoded, Face, Operation
 from .idempotency import bare
+from .refusal import Refused
 
 MAX_BODY_BYTES = 1_048_576
 OPENAPI_PATH = "/openapi.json"
 NO_SCOPES: frozenset[str] = frozenset()
+TRACES_REMEMBERED = 10_000
+_NAMED_ORDER = re.compile(rb'"order_ref"\s*:\s*"([A-Za-z0-9][A-Za-z0-9._:-]{0,63})"')
+"""Found in any body, whole or not: a search is linear in its length, whatever it holds."""
 
 Witness = Callable[[str, str, bytes, dict[str, str], bytes], None]
 """Takes method, path, query, headers and body."""
@@ -80,6 +85,8 @@ class Door:
         self._calls = 0
         self._attempts: dict[str, dict[str, int]] = defaultdict(dict)
         """By operation, then by subject."""
+        self._traced: dict[str, str] = {}
+        """The order that was last asked about under a trace, oldest first."""
         self.in_flight = 0
         self.departures = Departures(recorder.flush_now)
         self.callers: set[WireProtocol] = set()
@@ -190,6 +197,7 @@ class Door:
         client, scopes = (None, NO_SCOPES) if known is None else (known[0].client_id, known[1])
         operation, path_values, refused = face.find(method, path)
         order_ref = sku = None
+        trace_id = _trace_id(headers.get("traceparent"))
         subjects: tuple[tuple[str, int], ...] = ()
         name, changes = "unknown_operation", False
         if operation is None:
@@ -209,6 +217,10 @@ class Door:
                     subjects = tuple(
                         (item, self._count(name, item)) for item in operation.items(**decoded.arguments)
                     )
+        if order_ref is not None:
+            self._remember(trace_id, order_ref)
+        elif decoded.refused is not None and (operation is None or not operation.secret):
+            order_ref = self._order_meant(operation, path_values, body, trace_id)
         decoded.scopes = scopes
         decoded.key = bare(headers.get("idempotency-key"))
         subject = order_ref or sku or client or "anonymous"
@@ -231,6 +243,29 @@ class Door:
             subjects,
             about=decoded,
         )
+
+    def _remember(self, trace_id: str | None, order_ref: str) -> None:
+        if trace_id is not None:
+            self._traced[trace_id] = order_ref
+            if len(self._traced) > TRACES_REMEMBERED:
+                del self._traced[next(iter(self._traced))]
+
+    def _order_meant(
+        self, operation: Operation | None, path_values: dict[str, str], body: bytes, trace_id: str | None
+    ) -> str | None:
+        """The order that a request speaks of although it cannot be read: by its body, its path, or its trace.
+
+        A refusal belongs to its order all the same: without it nothing explains why the order stands still.
+        """
+        if (named := _NAMED_ORDER.search(body)) is not None:
+            return named[1].decode()
+        if operation is not None and operation.order_ref is not None and path_values:
+            try:
+                if (order_ref := operation.order_ref(**path_values)) is not None:
+                    return order_ref
+            except (TypeError, Refused):
+                pass  # it takes more than the path says
+        return None if trace_id is None else self._traced.get(trace_id)
 
     def _count(self, operation: str, subject: str) -> int:
         counts = self._attempts[operation]
@@ -268,6 +303,8 @@ class Door:
                 refused_by=reply.refused_by,
                 permanent=reply.permanent,
                 retry_after_s=reply.retry_after_s,
+                retry_after_form=None if reply.retry_after_s is None else _form(reply),
+                if_match=call.headers.get("if-match"),
                 bucket=call.bucket if reply.bucket is None else reply.bucket,
                 faults=call.faults or None,
                 subjects=[subject for subject, _ in call.subjects] or None,
@@ -293,6 +330,12 @@ def _outcome(reply: Reply, answered: bool) -> str:
     if reply.status < 500 or reply.status == 503:
         return "refused"
     return "unknown"
+
+
+def _form(reply: Reply) -> str:
+    """Seconds are digits and a point; every HTTP date names its day."""
+    told = next((value for name, value in reply.headers if name == "retry-after"), "0")
+    return "seconds" if told[:1].isdigit() else "date"
 
 
 def _trace_id(traceparent: str | None) -> str | None:

@@ -27,7 +27,13 @@ LADDER_S = (0.0, 5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 50_400.0, 72_
 
 
 SOON_S = 15.0
-"""An attempt that is due later than this is not waited for when a run settles."""
+"""A run that settles waits for an attempt that is due within this many real seconds, whatever the last one was answered."""
+WORTH_WAITING_S = 60.0
+"""And within so many if the receiver takes webhooks."""
+PASSING = frozenset({408, 425, 429, 503})
+"""Answers by which a receiver says: later."""
+FEW = 3
+"""So many attempts may fail for any reason before the receiver, and not the ladder, is what keeps an event away."""
 
 
 def new_secret() -> str:
@@ -91,6 +97,16 @@ class _Attempt:
 
 
 @dataclass(slots=True)
+class _Waiting:
+    """An attempt that failed, and when the next one is due on the loop's clock."""
+
+    attempt: _Attempt
+    due: float
+    status: int | None
+    """What the last one was answered; null where nobody answered."""
+
+
+@dataclass(slots=True)
 class _Departure:
     """What really leaves for an attempt: itself, or a copy or forgery of it."""
 
@@ -141,6 +157,44 @@ class Dispatcher:
         self.waiting = 0
         """Deliveries that are queued, under way or due for their next attempt soon."""
         self.given_up = 0
+        self._ladder: dict[int, _Waiting] = {}
+        """Attempts that failed and wait for their next rung."""
+        self._climbs = 0
+
+    @property
+    def pending(self) -> int:
+        """What a run waits for: deliveries that are queued or under way, and attempts that are worth waiting for."""
+        return self.waiting + sum(map(self._is_worth_waiting, self._ladder.values()))
+
+    def _is_worth_waiting(self, waiting: _Waiting) -> bool:
+        """It comes in this run, and nothing says that it will be turned away as the last one was."""
+        subscription = waiting.attempt.subscription
+        takes = waiting.status is None or not self._failures.get(subscription.subscription_id)
+        left_s = waiting.due - asyncio.get_running_loop().time()
+        return subscription.active and left_s <= (WORTH_WAITING_S if takes else SOON_S)
+
+    def owed(self, system: str) -> list[dict[str, Any]]:
+        """The events of a system that were not delivered yet and, by the ladder, still would be; as documents of its state.
+
+        What a receiver has turned away several times is not owed: it was delivered.
+        """
+        return [
+            {
+                "id": one.attempt.event_id,
+                "order_ref": one.attempt.event.order_ref,
+                "sku": one.attempt.event.sku,
+                "doc": {
+                    "topic": one.attempt.event.topic,
+                    "effect_id": one.attempt.event.effect_id,
+                    "attempts": one.attempt.number - 1,
+                    "last_status": one.status,
+                },
+            }
+            for one in self._ladder.values()
+            if one.attempt.event.system == system
+            and one.attempt.subscription.active
+            and (one.status is None or one.status in PASSING or one.attempt.number <= FEW)
+        ]
 
     async def start(self) -> None:
         self._session = aiohttp.ClientSession(
@@ -383,15 +437,16 @@ class Dispatcher:
         if retry_after is not None and status is not None and status >= 400:
             wait_s = max(wait_s, _seconds(retry_after))
         again = replace(attempt, number=attempt.number + 1)
-        if wait_s > SOON_S:
-            self.waiting -= 1
-            asyncio.get_running_loop().call_later(wait_s, self._enqueue_late, again)
-        else:
-            asyncio.get_running_loop().call_later(wait_s, self._enqueue, again)
+        loop = asyncio.get_running_loop()
+        self.waiting -= 1
+        self._climbs += 1
+        self._ladder[self._climbs] = _Waiting(again, loop.time() + wait_s, status)
+        loop.call_later(wait_s, self._climb, self._climbs)
 
-    def _enqueue_late(self, attempt: _Attempt) -> None:
+    def _climb(self, number: int) -> None:
+        """The next rung."""
         self.waiting += 1
-        self._enqueue(attempt)
+        self._enqueue(self._ladder.pop(number).attempt)
 
     def _record(self, departure: _Departure, at_ns: int, status: int | None, error: str | None) -> None:
         self._deliveries += 1

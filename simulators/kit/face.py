@@ -731,9 +731,14 @@ def _invalid(error: ValidationError) -> Refused:
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "json_invalid":
         return MALFORMED.because(first["msg"])
-    detail = f"{where or 'body'}: {first['msg']}"
-    listed = [{"field": ".".join(str(p) for p in e["loc"]), "message": e["msg"]} for e in errors[:20]]
+    detail = f"{where or 'body'}: {_words(first['msg'])}"
+    listed = [{"field": ".".join(str(p) for p in e["loc"]), "message": _words(e["msg"])} for e in errors[:20]]
     return INVALID.because(detail, errors=listed)
+
+
+def _words(message: str) -> str:
+    """What a validator of ours said, without the library's own word for it."""
+    return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
 
 
 def found(document: T | None, what: str) -> T:

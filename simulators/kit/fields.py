@@ -64,6 +64,20 @@ Amount = Annotated[
     ),
 ]
 """An exact amount of money in major units; read from a decimal string or number, written as a string."""
+PositiveAmount = Annotated[
+    Decimal,
+    PlainValidator(read_amount),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^(?=.*[1-9])[0-9]{1,12}(\.[0-9]{1,6})?$"},
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 999_999_999_999},
+            ]
+        },
+        mode="validation",
+    ),
+]
+"""An amount that is more than 0: no payment service takes or gives back nothing. The ledger refuses 0."""
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Time = Annotated[str, Field(max_length=40, json_schema_extra={"format": "date-time"}), AfterValidator(_time)]

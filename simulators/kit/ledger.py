@@ -68,6 +68,7 @@ class World:
     now: Callable[[], int]
     """Nanoseconds since the Unix epoch: the true time."""
     later: Later
+    """Let one of the system's own steps come after a nominal delay; it is owed until then."""
     dice: Dice
     record: Callable[[Effect], None]
     emit: Callable[[Event], None]
@@ -81,6 +82,8 @@ class World:
     """How documents stood, while a fault wants it."""
     time_scale: float = 1.0
     """Real seconds of a nominal second, for a delay that a fault names in real ones."""
+    lapse: Later | None = None
+    """As ``later``, for the end of a lifetime (an authorisation expires), which nobody waits for; ``later`` by default."""
 
     def told(self) -> int:
         """The present time as the system's own clock has it."""
@@ -102,6 +105,7 @@ class _ToCome:
     name: str
     arguments: tuple[str, ...]
     traceparent: str | None
+    lapses: bool = False
 
 
 class Ledger:
@@ -223,9 +227,21 @@ class Ledger:
 
         The step is kept by name, so that a snapshot holds what is still to come.
         """
+        self._note(_ToCome(delay_s, step.__name__, arguments, self.world.cause.traceparent))
+
+    def lapses(self, lifetime_s: float, step: Callable[..., None], *arguments: str) -> None:
+        """As ``later``, at the end of a nominal lifetime: a run does not wait for it to settle."""
+        self._note(_ToCome(lifetime_s, step.__name__, arguments, self.world.cause.traceparent, lapses=True))
+
+    def _note(self, step: _ToCome) -> None:
         self._steps += 1
-        self._to_come[self._steps] = _ToCome(delay_s, step.__name__, arguments, self.world.cause.traceparent)
-        self.world.later(delay_s, partial(self._step, self._life, self._steps))
+        self._to_come[self._steps] = step
+        self._set_timer(self._steps, step)
+
+    def _set_timer(self, number: int, step: _ToCome) -> None:
+        world = self.world
+        timer = world.lapse if step.lapses and world.lapse is not None else world.later
+        timer(step.delay_s, partial(self._step, self._life, number))
 
     def rules_changed(self, rules: frozenset[str]) -> None:
         """Injections may now decide about these rules, and about no others."""
@@ -252,7 +268,7 @@ class Ledger:
         vars(self).update(pickle.loads(snapshot))
         self._life += 1
         for number, step in self._to_come.items():
-            self.world.later(step.delay_s, partial(self._step, self._life, number))
+            self._set_timer(number, step)
 
     def _step(self, life: int, number: int) -> None:
         if life != self._life:

@@ -94,7 +94,7 @@ class PaymentsLedger(Ledger):
         Refused with ``unknown_currency``, ``inexact_amount``, ``invalid_request``; ``duplicate_reference`` where strict.
         """
         payment = self._authorise(order_ref, amount, currency)
-        self.later(self.settings.authorisation_lifetime_s, self.expire, payment.payment_id)
+        self.lapses(self.settings.authorisation_lifetime_s, self.expire, payment.payment_id)
         return payment
 
     def capture(self, payment_id: str, amount: Decimal, currency: str, shipment_id: str) -> Capture:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..kit.fields import Amount, Currency, Reference
+from ..kit.fields import Currency, PositiveAmount, Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +10,7 @@ class PaymentRequest:
     """An amount to set aside for an order."""
 
     order_ref: Reference
-    amount: Amount
+    amount: PositiveAmount
     currency: Currency
 
 
@@ -18,7 +18,7 @@ class PaymentRequest:
 class CaptureRequest:
     """An amount to take for a shipment."""
 
-    amount: Amount
+    amount: PositiveAmount
     currency: Currency
     shipment_id: Reference
 
@@ -27,6 +27,6 @@ class CaptureRequest:
 class RefundRequest:
     """An amount to give back for a return."""
 
-    amount: Amount
+    amount: PositiveAmount
     currency: Currency
     return_id: Reference

@@ -125,7 +125,7 @@ class Shop:
 
     async def settled(self) -> None:
         async with asyncio.timeout(10):
-            while self.estate.dispatcher.waiting:
+            while self.estate.dispatcher.pending:
                 await asyncio.sleep(0.002)
 
     async def ask(self, path: str, method: str = "GET", body: object = None) -> tuple[int, Any]:
@@ -337,7 +337,7 @@ async def test_what_two_injections_hold_leaves_when_both_are_healed(tmp_path: Pa
         stand.order()
         stand.heal(triggers[0])
         await stand.ask("/v1/orders/web-000001")
-        assert (stand.got, stand.estate.dispatcher.waiting) == ([], 1)
+        assert (stand.got, stand.estate.dispatcher.pending) == ([], 1)
         stand.heal(triggers[1])
         await stand.settled()
         assert stand.orders == ["web-000001"]
@@ -347,9 +347,9 @@ async def test_what_is_held_for_somebody_who_unsubscribes_is_not_to_come(tmp_pat
     async with shop(tmp_path) as stand:
         trigger = stand.arm(HeldDeliveries())
         stand.order()
-        assert stand.estate.dispatcher.waiting == 1
+        assert stand.estate.dispatcher.pending == 1
         stand.estate.dispatcher.unsubscribe("web-sub-0001")
-        assert stand.estate.dispatcher.waiting == 0
+        assert stand.estate.dispatcher.pending == 0
         stand.heal(trigger)
         await stand.settled()
         assert stand.got == []

@@ -112,7 +112,7 @@ class Post:
     async def settled(self) -> None:
         """Until nothing is on its way any more."""
         async with asyncio.timeout(10):
-            while self.dispatcher.waiting:
+            while self.dispatcher.pending:
                 await asyncio.sleep(0.002)
 
     @property
@@ -237,7 +237,7 @@ async def test_another_system_is_another_subscription() -> None:
 async def test_nobody_listening_costs_no_delivery() -> None:
     async with post() as sent:
         sent.emit()
-        assert sent.dispatcher.waiting == 0
+        assert sent.dispatcher.pending == 0
     assert sent.record.deliveries == []
 
 
@@ -339,7 +339,7 @@ async def test_a_retry_that_is_far_off_is_not_waited_for() -> None:
         sent.subscribe()
         sent.emit()
         await sent.settled()
-        assert (len(sent.got), sent.dispatcher.waiting) == (1, 0)
+        assert (len(sent.got), sent.dispatcher.pending) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -535,3 +535,41 @@ def test_a_subscription_that_ended_by_410_shows_so_in_every_list() -> None:
     dispatcher.subscriptions[name].active = False
     assert [one["active"] for one in erp.ask("GET", PATH).document["items"]] == [False]
     assert erp.ask("GET", f"{PATH}/{name}").headers["etag"] == '"v1"'
+
+
+async def test_an_attempt_far_up_the_ladder_is_waited_for_where_the_receiver_takes_webhooks() -> None:
+    late = DeliverySettings(ladder_s=(0.0, 1_800.0))
+    async with post(first(500), late) as sent:
+        sent.subscribe()
+        sent.emit()
+        await sleep_until(lambda: bool(sent.record.deliveries) and not sent.dispatcher.waiting)
+        assert sent.dispatcher.pending == 0, "it was turned away, and nothing says that it will be taken"
+        sent.emit("web-000002")
+        await sleep_until(lambda: len(sent.record.deliveries) == 2 and not sent.dispatcher.waiting)
+        assert sent.dispatcher.pending == 1, (
+            "the receiver takes webhooks: the other one will be taken as well"
+        )
+
+
+async def test_what_was_not_delivered_yet_is_owed() -> None:
+    async with post(first(503), DeliverySettings(ladder_s=(0.0, 500.0))) as sent:
+        sent.subscribe()
+        sent.emit()
+        await sleep_until(lambda: bool(sent.record.deliveries) and not sent.dispatcher.waiting)
+        (owed,) = sent.dispatcher.owed("erp")
+        assert (owed["order_ref"], owed["doc"]["last_status"]) == ("web-000001", 503)
+        assert sent.dispatcher.owed("oms") == []
+
+
+async def test_what_the_receiver_turns_away_again_and_again_is_not_owed() -> None:
+    async with post(first(*(500,) * 9), DeliverySettings(ladder_s=(0.0, 0.0, 0.0, 500.0))) as sent:
+        sent.subscribe()
+        sent.emit()
+        await sleep_until(lambda: len(sent.record.deliveries) == 3 and not sent.dispatcher.waiting)
+        assert sent.dispatcher.owed("erp") == []
+
+
+async def sleep_until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.002)
