@@ -4,6 +4,10 @@
 CREATE MACRO eventually(condition) AS
     CASE WHEN condition THEN true WHEN (SELECT settled FROM run) THEN false END;
 
+-- As `eventually`; null also where the estate still owed the event that it depends on.
+CREATE MACRO due(condition, is_owed) AS
+    CASE WHEN condition THEN true WHEN is_owed THEN NULL WHEN (SELECT settled FROM run) THEN false END;
+
 -- Whether the run is judged on a flow.
 CREATE MACRO judged(name) AS EXISTS (SELECT 1 FROM judged_flows WHERE flow = name);
 
@@ -32,6 +36,26 @@ SELECT coalesce(order_ref, doc.order_ref) AS order_ref,
        doc.since                          AS since
 FROM   state_read
 WHERE  system = 'sut' AND kind = 'exception';
+
+-- Orders of which an event was still on its way to the SUT when the run ended: nothing can be said yet of what it leads to.
+CREATE TABLE owed_orders AS
+SELECT DISTINCT coalesce(order_ref, doc.order_ref) AS order_ref
+FROM   state_read
+WHERE  kind = 'owed_delivery';
+
+-- Whom a refusal blames, by its code: `moment` (it came too late, too early or twice, as in any race) or `request` (it was wrong
+-- in itself). Any other refusal for good blames the order.
+CREATE TABLE refusal_codes AS
+SELECT unnest(['not_rejected', 'order_posted', 'order_cancelled', 'order_invoiced', 'order_shipped', 'order_exists', 'nothing_open',
+               'already_closed', 'already_voided', 'already_captured', 'already_decided', 'too_late', 'expired', 'not_posted',
+               'not_allocated', 'not_invoiced', 'not_shipped', 'idempotency_key_in_use', 'concurrent_modification', 'over_shipped',
+               'stale_version', 'precondition_failed', 'duplicate_reference', 'not_found']) AS error, 'moment' AS blames
+UNION  ALL
+SELECT unnest(['forbidden', 'no_such_path', 'method_not_allowed', 'malformed_body', 'body_too_large', 'unsupported_media_type',
+               'form_required', 'invalid_request', 'unknown_currency', 'inexact_amount', 'amount_mismatch', 'currency_mismatch',
+               'unknown_line', 'unknown_location', 'precondition_required', 'idempotency_key_invalid', 'idempotency_key_required',
+               'idempotency_key_reused', 'unknown_topic', 'url_not_allowed', 'exceeds_total', 'exceeds_authorised',
+               'exceeds_captured']), 'request';
 
 -- Systems on which shoppers buy.
 CREATE TABLE channels AS
@@ -74,8 +98,10 @@ SELECT p.order_ref,
        k.order_ref IS NOT NULL                              AS parked,
        coalesce(f.unfillable, false)                        AS unfillable,
        coalesce(f.rejected, false)                          AS rejected,
-       coalesce(p.actor = 'before-run', false)              AS before_run
+       coalesce(p.actor = 'before-run', false)              AS before_run,
+       w.order_ref IS NOT NULL                              AS owed
 FROM   placed AS p
+LEFT   JOIN owed_orders AS w USING (order_ref)
 LEFT   JOIN fates AS f USING (order_ref)
 LEFT   JOIN (SELECT DISTINCT order_ref FROM parked) AS k USING (order_ref);
 

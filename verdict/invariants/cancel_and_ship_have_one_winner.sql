@@ -9,19 +9,24 @@ WITH raced AS (
     SELECT order_ref, min(effect_id) AS effect_id FROM effects WHERE kind = 'cancellation_requested' GROUP BY order_ref
 ), facts AS (
     SELECT e.order_ref, e.system, e.effect_id, e.at_ns,
-           e.kind IN ('order_cancelled', 'oms_order_cancelled', 'sales_order_cancelled') AS cancelled
+           e.kind IN ('order_cancelled', 'oms_order_cancelled', 'sales_order_cancelled') AS cancelled,
+           e.kind = 'shipment_confirmed' AS left_house
     FROM   effects AS e SEMI JOIN raced AS r ON r.order_ref = e.order_ref
     WHERE  e.kind IN ('order_cancelled', 'oms_order_cancelled', 'sales_order_cancelled',
                       'oms_order_shipped', 'invoice_received', 'shipment_recorded', 'payment_captured')
        OR  (e.kind = 'shipment_confirmed' AND len(e.lines) > 0)
 ), winners AS (
     SELECT order_ref, string_agg(DISTINCT system, ', ') FILTER (WHERE cancelled) AS cancelled_in,
-           string_agg(DISTINCT system, ', ') FILTER (WHERE NOT cancelled) AS shipped_in, list(effect_id ORDER BY at_ns, effect_id) AS effect_ids
+           string_agg(DISTINCT system, ', ') FILTER (WHERE NOT cancelled) AS shipped_in, list(effect_id ORDER BY at_ns, effect_id) AS effect_ids,
+           -- the warehouse has decided: where it has shipped the cancellation is wrong, else what was billed as shipped
+           CASE WHEN bool_or(left_house) THEN arg_min(effect_id, at_ns) FILTER (WHERE cancelled)
+                ELSE arg_min(effect_id, at_ns) FILTER (WHERE NOT cancelled) END AS guilty
     FROM   facts GROUP BY order_ref
 )
 SELECT r.order_ref                                                                        AS subject,
        w.cancelled_in IS NULL OR w.shipped_in IS NULL                                     AS holds,
        concat_ws('; ', 'cancelled in ' || w.cancelled_in, 'shipped, billed or captured in ' || w.shipped_in) AS finding,
-       list_concat([r.effect_id], w.effect_ids)                                           AS evidence
+       list_concat([r.effect_id], w.effect_ids)                                           AS evidence,
+       w.guilty
 FROM   raced AS r
 JOIN   winners AS w ON w.order_ref = r.order_ref

@@ -10,13 +10,15 @@ WITH decided AS (
     WHERE  kind IN ('cancellation_accepted', 'cancellation_declined', 'cancellation_closed') GROUP BY ref
 )
 SELECT c.ref                                                                              AS subject,
-       eventually(d.ref IS NOT NULL OR coalesce(o.cancelled OR o.parked, false))          AS holds,
+       due(d.ref IS NOT NULL OR coalesce(o.cancelled OR o.parked, false), coalesce(o.owed, w.order_ref IS NOT NULL)) AS holds,
        format('order {}: {}', c.order_ref,
               CASE WHEN d.ref IS NOT NULL THEN 'decided' WHEN o.cancelled THEN 'order cancelled'
                    ELSE 'neither accepted nor declined' END)                              AS finding,
        list_concat([c.effect_id], d.effect_ids)                                           AS evidence,
-       c.order_ref
+       c.order_ref,
+       NULL                                                                               AS guilty
 FROM   effects AS c
+LEFT   JOIN owed_orders AS w ON w.order_ref = c.order_ref
 LEFT   JOIN decided AS d ON d.ref = c.ref
 LEFT   JOIN accepted_orders AS o ON o.order_ref = c.order_ref
 WHERE  c.kind = 'cancellation_requested'

@@ -11,7 +11,7 @@ WITH requests AS (
     LEFT   JOIN effects AS c ON c.kind = 'fulfilment_cancelled' AND c.document_id = r.document_id
     WHERE  r.kind = 'fulfilment_requested'
 ), repeated AS ( -- asked for again while an earlier request of the same part stood
-    SELECT order_ref, string_agg(DISTINCT part_id, ', ') AS parts
+    SELECT order_ref, string_agg(DISTINCT part_id, ', ') AS parts, arg_min(effect_id, at_ns) AS effect_id
     FROM  (SELECT *, max(coalesce(cancelled_ns, 9223372036854775807)) OVER (
                       PARTITION BY order_ref, part_id ORDER BY at_ns, effect_id
                       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS stood_until_ns FROM requests)
@@ -43,17 +43,19 @@ WITH requests AS (
     WHERE  greatest(w.requested, w.shipped) > coalesce(l.quantity, 0)
     GROUP  BY w.order_ref
 ), steps AS (
-    SELECT order_ref, list(effect_id ORDER BY at_ns, effect_id) AS effect_ids
+    SELECT order_ref, list(effect_id ORDER BY at_ns, effect_id) AS effect_ids,
+           arg_max(effect_id, at_ns) FILTER (WHERE kind = 'fulfilment_requested') AS last_request_id
     FROM   effects WHERE kind IN ('order_allocated', 'fulfilment_requested', 'fulfilment_cancelled', 'shipment_confirmed')
     GROUP  BY order_ref
 )
 SELECT o.order_ref                                                                                  AS subject,
        CASE WHEN r.parts IS NOT NULL OR x.lines IS NOT NULL THEN false
-            ELSE eventually(m.parts IS NULL OR o.cancelled OR o.parked) END                         AS holds,
+            ELSE due(m.parts IS NULL OR o.cancelled OR o.parked, o.owed) END                        AS holds,
        coalesce(nullif(concat_ws('; ', 'requested again: ' || r.parts, x.lines,
                                  'allocated and posted, but never requested: ' || m.parts), ''),
                 'each part requested once')                                                         AS finding,
-       list_concat([o.effect_id], s.effect_ids)                                                     AS evidence
+       list_concat([o.effect_id], s.effect_ids)                                                     AS evidence,
+       coalesce(r.effect_id, CASE WHEN x.lines IS NOT NULL THEN s.last_request_id END)              AS guilty
 FROM   accepted_orders AS o
 JOIN   steps AS s ON s.order_ref = o.order_ref
 LEFT   JOIN repeated AS r ON r.order_ref = o.order_ref

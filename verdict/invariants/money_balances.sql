@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     94
+-- general:  yes
 -- cause:    Amounts are reckoned anew with floats or per unit, and the odd penny of a part goes astray.
 -- remedy:   Reckon in decimals, bill and capture the same lines of the same shipment in one currency, and refund what the credit memo says.
 WITH money AS (
@@ -18,9 +19,10 @@ WITH money AS (
 )
 SELECT concat_ws(' ', m.order_ref, m.currency)                                            AS subject,
        CASE WHEN m.refunded > m.captured THEN false
-            ELSE eventually((m.captured = m.invoiced AND m.refunded = m.credited) OR coalesce(o.parked, false)) END AS holds,
+            ELSE due((m.captured = m.invoiced AND m.refunded = m.credited) OR coalesce(o.parked, false), coalesce(o.owed, false)) END AS holds,
        format('captured {}, invoiced {}; refunded {}, credited {} {}', m.captured, m.invoiced, m.refunded, m.credited, coalesce(m.currency, '')) AS finding,
        m.effect_ids                                                                       AS evidence,
-       m.order_ref
+       m.order_ref,
+       NULL                                                                               AS guilty
 FROM   money AS m
 LEFT   JOIN accepted_orders AS o ON o.order_ref = m.order_ref

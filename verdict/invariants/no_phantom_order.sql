@@ -9,7 +9,8 @@ SELECT coalesce(e.order_ref, e.document_id, e.effect_id)                        
        o.order_ref IS NOT NULL                                                            AS holds,
        format('{} in {}, accepted by {}', string_agg(DISTINCT coalesce(e.document_id, 'a document'), ', '),
               string_agg(DISTINCT e.system, ', '), coalesce(o.channel, 'no channel'))     AS finding,
-       list_concat(list(e.effect_id ORDER BY e.at_ns, e.effect_id), [o.effect_id])        AS evidence
+       list_concat(list(e.effect_id ORDER BY e.at_ns, e.effect_id), [o.effect_id])        AS evidence,
+       arg_min(e.effect_id, e.at_ns)                                                      AS guilty
 FROM   effects AS e
 LEFT   JOIN accepted_orders AS o ON o.order_ref = e.order_ref
 WHERE  e.kind IN ('oms_order_created', 'sales_order_received', 'fulfilment_requested')

@@ -19,6 +19,7 @@ SELECT concat_ws(' ', system, sku, part)                                        
        coalesce(string_agg(format('version {} after {}', version, newest), ', ' ORDER BY at_ns) FILTER (WHERE version < newest),
                 format('{} updates in order', count(*)))                                  AS finding,
        coalesce(flatten(list([previous_id, effect_id] ORDER BY at_ns) FILTER (WHERE version < newest)),
-                [min(effect_id)])                                                         AS evidence
+                [min(effect_id)])                                                         AS evidence,
+       arg_min(effect_id, at_ns) FILTER (WHERE version < newest)                          AS guilty
 FROM   told
 GROUP  BY system, kind, sku, part

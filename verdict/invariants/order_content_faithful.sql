@@ -57,6 +57,7 @@ SELECT order_ref                                                                
        bool_and(difference = '')                                                          AS holds,
        coalesce(string_agg(format('{} {}: {}', system, document_id, difference), ' | ') FILTER (WHERE difference <> ''),
                 'as ordered')                                                             AS finding,
-       list_concat([effect_id], flatten(list(effect_ids)))                                AS evidence
+       list_concat([effect_id], flatten(list(effect_ids)))                                AS evidence,
+       min(effect_ids[1]) FILTER (WHERE difference <> '')                                 AS guilty
 FROM   said
 GROUP  BY order_ref, effect_id

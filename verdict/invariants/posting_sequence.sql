@@ -35,6 +35,7 @@ SELECT order_ref                                                                
        coalesce(string_agg(CASE WHEN needed_ns IS NULL THEN format('{} without {}', kind, needs)
                                 ELSE format('{} {} ms before {}', kind, (needed_ns - at_ns) // 1000000, needs) END, '; ')
                   FILTER (WHERE NOT in_order), 'every step in its turn')                 AS finding,
-       list_distinct(list_concat(list(effect_id), list(needed_id)))                      AS evidence
+       list_distinct(list_concat(list(effect_id), list(needed_id)))                      AS evidence,
+       arg_min(effect_id, at_ns) FILTER (WHERE NOT in_order)                             AS guilty
 FROM   checked
 GROUP  BY order_ref

@@ -20,6 +20,7 @@ WITH clock AS (
              FILTER (WHERE l.amount <> p.amount) AS other,
            string_agg(format('{} lists version {} {} ms early', l.system, l.version, (p.valid_ns - l.at_ns) // 1000000), ', ')
              FILTER (WHERE l.at_ns < p.valid_ns - 50000000) AS early,
+           arg_min(l.effect_id, l.at_ns) FILTER (WHERE l.amount <> p.amount OR l.at_ns < p.valid_ns - 50000000) AS guilty,
            list(l.effect_id) AS effect_ids
     FROM   prices AS p
     JOIN   effects AS l ON l.kind = 'price_listed' AND l.sku = p.sku AND l.currency = p.currency AND l.version = p.version
@@ -38,7 +39,8 @@ SELECT p.sku || ' ' || p.currency                                               
        CASE WHEN w.other IS NOT NULL OR w.early IS NOT NULL THEN false
             ELSE eventually(m.channels IS NULL) END                                       AS holds,
        coalesce(nullif(concat_ws('; ', w.other, w.early, 'never reached ' || m.channels), ''), 'published') AS finding,
-       list_concat([p.effect_id], w.effect_ids)                                           AS evidence
+       list_concat([p.effect_id], w.effect_ids)                                           AS evidence,
+       w.guilty
 FROM  (SELECT sku, currency, min(effect_id) AS effect_id FROM prices GROUP BY ALL) AS p
 LEFT   JOIN wrong AS w ON w.sku = p.sku AND w.currency = p.currency
 LEFT   JOIN missing AS m ON m.sku = p.sku AND m.currency = p.currency

@@ -11,24 +11,26 @@ WITH credits AS (
     FROM   effects WHERE kind = 'credit_memo_posted' GROUP BY ref
 ), refunds AS (
     SELECT coalesce(ref, effect_id) AS ref, any_value(order_ref) AS order_ref, count(*) AS times, sum(amount) AS amount,
-           min(at_ns) AS at_ns, min(currency) AS currency, list(effect_id ORDER BY at_ns) AS effect_ids
+           min(at_ns) AS at_ns, min(currency) AS currency, list(effect_id ORDER BY at_ns, effect_id) AS effect_ids
     FROM   effects WHERE kind = 'payment_refunded' GROUP BY 1
 ), returns AS (
     SELECT coalesce(c.ref, r.ref) AS ref, coalesce(c.order_ref, r.order_ref) AS order_ref,
            c.amount AS credited, r.amount AS refunded, coalesce(r.times, 0) AS times, c.at_ns AS credited_ns, r.at_ns AS refunded_ns,
-           r.currency <> c.currency AS foreign_money, list_concat(c.effect_ids, r.effect_ids) AS evidence
+           r.effect_ids AS refund_ids, r.currency <> c.currency AS foreign_money, list_concat(c.effect_ids, r.effect_ids) AS evidence
     FROM   credits AS c FULL JOIN refunds AS r ON r.ref = c.ref
 )
 SELECT t.ref                                                                                     AS subject,
        CASE WHEN t.times > 1 OR (t.times > 0 AND t.credited IS NULL) OR t.refunded_ns < t.credited_ns
               OR t.refunded > t.credited OR t.foreign_money THEN false
-            ELSE eventually((t.times = 1 AND t.refunded = t.credited) OR (t.times = 0 AND t.credited = 0) OR coalesce(o.parked, false)) END AS holds,
+            ELSE due((t.times = 1 AND t.refunded = t.credited) OR (t.times = 0 AND t.credited = 0) OR coalesce(o.parked, false),
+                     coalesce(o.owed, false)) END                                                 AS holds,
        concat_ws('; ', format('order {}: refunded {} in {} payments, credited {}', t.order_ref, coalesce(t.refunded, 0),
                               t.times, coalesce(t.credited::VARCHAR, 'nothing')),
                  CASE WHEN t.refunded_ns < t.credited_ns
                       THEN format('paid {} ms before the credit memo was posted', (t.credited_ns - t.refunded_ns) // 1000000) END,
                  CASE WHEN t.foreign_money THEN 'in another currency' END)                        AS finding,
        t.evidence,
-       t.order_ref
+       t.order_ref,
+       CASE WHEN t.times > 1 THEN t.refund_ids[2] ELSE t.refund_ids[1] END                        AS guilty
 FROM   returns AS t
 LEFT   JOIN accepted_orders AS o ON o.order_ref = t.order_ref

@@ -22,6 +22,7 @@ WITH requested AS (
 SELECT order_ref                                                                          AS subject,
        count(priority) + count(ship_by) + count(service_level) = 0                        AS holds,
        coalesce(string_agg(nullif(concat_ws(', ', priority, ship_by, service_level), ''), '; ' ORDER BY at_ns), 'as promised') AS finding,
-       list_concat([any_value(placed_id)], list(effect_id ORDER BY at_ns))                AS evidence
+       list_concat([any_value(placed_id)], list(effect_id ORDER BY at_ns))                AS evidence,
+       arg_min(effect_id, at_ns) FILTER (WHERE priority IS NOT NULL OR ship_by IS NOT NULL OR service_level IS NOT NULL) AS guilty
 FROM   compared
 GROUP  BY order_ref

@@ -23,11 +23,12 @@ WITH short AS (
     LEFT   JOIN cancelled AS c ON c.order_ref = s.order_ref AND c.line_id = s.line_id AND c.place = p.place
 )
 SELECT k.order_ref                                                                                AS subject,
-       eventually(bool_and(k.done) OR any_value(coalesce(o.parked, false)))                       AS holds,
+       due(bool_and(k.done) OR any_value(coalesce(o.parked, false)), any_value(coalesce(o.owed, false))) AS holds,
        coalesce('short, but not cancelled: ' ||
                 string_agg(format('line {} × {} in {}', k.line_id, k.quantity, k.place), ', ') FILTER (WHERE NOT k.done),
                 'short lines cancelled everywhere')                                               AS finding,
-       list_distinct(flatten(list(k.effect_ids)))                                                 AS evidence
+       list_distinct(flatten(list(k.effect_ids)))                                                 AS evidence,
+       NULL                                                                                       AS guilty
 FROM   checked AS k
 LEFT   JOIN accepted_orders AS o ON o.order_ref = k.order_ref
 GROUP  BY k.order_ref

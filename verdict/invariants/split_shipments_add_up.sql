@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     73
+-- general:  yes
 -- cause:    The second part overwrites the first, or each part is taken for the whole order.
 -- remedy:   Follow each allocated part and each shipment on its own, and cancel what no part will bring.
 WITH split AS (
@@ -26,10 +27,11 @@ WITH split AS (
 )
 SELECT c.order_ref                                                                        AS subject,
        CASE WHEN bool_or(c.shipped + c.cancelled > c.quantity) THEN false
-            ELSE eventually(bool_and(c.shipped + c.cancelled = c.quantity) OR any_value(o.parked)) END AS holds,
+            ELSE due(bool_and(c.shipped + c.cancelled = c.quantity) OR any_value(o.parked), any_value(o.owed)) END AS holds,
        coalesce(string_agg(format('line {}: {} ordered, {} shipped, {} cancelled', c.line_id, c.quantity, c.shipped, c.cancelled), '; ' ORDER BY c.line_id)
                   FILTER (WHERE c.shipped + c.cancelled <> c.quantity), 'every part accounted for') AS finding,
-       list_concat([any_value(o.effect_id)], list_distinct(flatten(list(c.effect_ids) FILTER (WHERE c.effect_ids IS NOT NULL)))) AS evidence
+       list_concat([any_value(o.effect_id)], list_distinct(flatten(list(c.effect_ids) FILTER (WHERE c.effect_ids IS NOT NULL)))) AS evidence,
+       NULL                                                                               AS guilty
 FROM   compared AS c
 JOIN   accepted_orders AS o ON o.order_ref = c.order_ref
 GROUP  BY c.order_ref

@@ -51,6 +51,7 @@ SELECT system || ' ' || document                                                
                 format('{} steps forward', count(*)))                                     AS finding,
        coalesce(flatten(list([before_id, effect_id] ORDER BY at_ns) FILTER (WHERE back)),
                 [min(effect_id)])                                                         AS evidence,
-       any_value(order_ref)                                                               AS order_ref
+       any_value(order_ref)                                                               AS order_ref,
+       arg_min(effect_id, at_ns) FILTER (WHERE back)                                      AS guilty
 FROM   judged
 GROUP  BY system, document

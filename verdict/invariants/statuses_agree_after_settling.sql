@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     98
+-- general:  yes
 -- cause:    One system was not told of the end of an order: a step failed, and the others went on.
 -- remedy:   Carry every outcome to every system, retried until done; reconcile by polling for the orders that stand still.
 WITH stories (story, place, status) AS ( -- the table in docs/flows.md
@@ -86,10 +87,12 @@ WITH stories (story, place, status) AS ( -- the table in docs/flows.md
     GROUP  BY order_ref
 )
 SELECT o.order_ref                                                                        AS subject,
-       eventually(a.order_ref IS NOT NULL)                                                AS holds,
+       due(a.order_ref IS NOT NULL, w.order_ref IS NOT NULL)                              AS holds,
        t.summary                                                                          AS finding,
-       list_concat([o.effect_id], r.effect_ids)                                           AS evidence
+       list_concat([o.effect_id], r.effect_ids)                                           AS evidence,
+       NULL                                                                               AS guilty
 FROM   judged_orders AS o
+LEFT   JOIN owed_orders AS w ON w.order_ref = o.order_ref
 JOIN   told AS t ON t.order_ref = o.order_ref
 LEFT   JOIN agreed AS a ON a.order_ref = o.order_ref
 LEFT   JOIN trail AS r ON r.order_ref = o.order_ref

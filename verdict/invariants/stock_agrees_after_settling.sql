@@ -25,6 +25,8 @@ WITH on_hand AS (
 ), published AS (
     SELECT c.sku, string_agg(format('{} lists {}, the OMS last computed {}', h.channel, coalesce(l.listed::VARCHAR, 'nothing new'), c.available), '; ')
              FILTER (WHERE l.listed IS DISTINCT FROM c.available) AS wrong,
+           -- listed as the newest version and yet another number: that listing is wrong; an old version is one that is missing
+           min(l.effect_id) FILTER (WHERE l.listed IS DISTINCT FROM c.available AND l.version >= c.version) AS guilty,
            list_concat([any_value(c.effect_id)], list(l.effect_id)) AS evidence
     FROM   computed AS c
     CROSS  JOIN channels AS h -- a handful of channels
@@ -41,7 +43,8 @@ SELECT coalesce(s.sku, p.sku)                                                   
                   AND p.wrong IS NULL)                                                    AS holds,
        concat_ws('; ', format('on hand: WMS {}, OMS {}, ERP book {}', coalesce(s.wms::VARCHAR, '–'),
                               coalesce(s.oms::VARCHAR, '–'), coalesce(s.erp::VARCHAR, '–')), p.wrong) AS finding,
-       list_concat(['state: stock of ' || coalesce(s.sku, p.sku)], m.effect_ids, p.evidence) AS evidence
+       list_concat(['state: stock of ' || coalesce(s.sku, p.sku)], m.effect_ids, p.evidence) AS evidence,
+       CASE WHEN coalesce(s.wms = s.oms, true) AND coalesce(s.wms = s.erp, true) THEN p.guilty END AS guilty
 FROM   on_hand AS s
 FULL   JOIN published AS p ON p.sku = s.sku
 LEFT   JOIN excused AS x ON x.sku = s.sku

@@ -22,6 +22,7 @@ WITH moves AS (
 SELECT concat_ws(' ', s.system, s.sku, s.location)                                        AS subject,
        s.opening + s.moved = s.closing AND s.jumps = 0 AND coalesce(f.on_hand = s.closing OR NOT (SELECT settled FROM run), true) AS holds,
        format('{} at first, {} moved, {} at the end', s.opening, s.moved, coalesce(f.on_hand, s.closing)) AS finding,
-       s.effect_ids[-20:]                                                                 AS evidence
+       s.effect_ids[-20:]                                                                 AS evidence,
+       NULL                                                                               AS guilty
 FROM   sums AS s
 LEFT   JOIN final AS f ON f.system = s.system AND f.sku = s.sku AND f.location IS NOT DISTINCT FROM s.location

@@ -10,6 +10,7 @@ WITH ends AS (
            bool_or(kind IN ('payment_voided', 'payment_expired'))                    AS voided,
            bool_or(kind = 'payment_authorised')                                      AS authorised,
            bool_or(kind = 'payment_captured')                                        AS captured,
+           arg_min(effect_id, at_ns) FILTER (WHERE kind = 'payment_captured')        AS capture_id,
            bool_or(kind = 'order_cancelled')                                         AS cancelled,
            bool_or(kind = 'sales_order_received')                                    AS booked,
            bool_or(kind = 'sales_order_cancelled' OR kind = 'sales_order_rejected')  AS unbooked,
@@ -24,15 +25,17 @@ WITH ends AS (
 )
 SELECT u.order_ref                                                                                   AS subject,
        CASE WHEN e.captured THEN false
-            ELSE eventually((coalesce(e.cancelled, false) AND (e.voided OR NOT e.authorised) AND (e.unbooked OR NOT e.booked))
-                            OR k.order_ref IS NOT NULL) END                                          AS holds,
+            ELSE due((coalesce(e.cancelled, false) AND (e.voided OR NOT e.authorised) AND (e.unbooked OR NOT e.booked))
+                     OR k.order_ref IS NOT NULL, w.order_ref IS NOT NULL) END                        AS holds,
        coalesce('unfillable, but ' || nullif(concat_ws(', ',
            CASE WHEN e.captured THEN 'captured' END,
            CASE WHEN NOT coalesce(e.cancelled, false) THEN 'not cancelled at its channel' END,
            CASE WHEN e.authorised AND NOT e.voided THEN 'payment not voided' END,
            CASE WHEN e.booked AND NOT e.unbooked THEN 'still booked in the ERP' END), ''),
            'cancelled and voided')                                                                   AS finding,
-       list_concat([u.effect_id], e.effect_ids)                                                      AS evidence
+       list_concat([u.effect_id], e.effect_ids)                                                      AS evidence,
+       e.capture_id                                                                                  AS guilty
 FROM   unfillable AS u
+LEFT   JOIN owed_orders AS w ON w.order_ref = u.order_ref
 LEFT   JOIN ends AS e ON e.order_ref = u.order_ref
 LEFT   JOIN (SELECT DISTINCT order_ref FROM parked) AS k ON k.order_ref = u.order_ref
