@@ -333,10 +333,12 @@ def requested(
     priority: int = 5,
     ship_by: str | None = SHIP_BY,
     service_level: str = "standard",
+    location: str | None = None,
 ) -> Effect:
     return effect(
         "wms",
         "fulfilment_requested",
+        location=location,
         data=_promise(priority, ship_by, service_level),
         order_ref=order,
         ref=part or f"OMS-{order}-1",

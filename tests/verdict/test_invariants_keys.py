@@ -87,7 +87,7 @@ CASES = [
         "redelivered_events_change_nothing",
         ("not exercised", "each event came once", TWICE[:2]),
         (
-            "not exercised",
+            "holds",
             "the first attempt was not taken",
             [TWICE[0], told("order.placed", effect_id="e1", acknowledged=False), TWICE[1], booked()],
         ),

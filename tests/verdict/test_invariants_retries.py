@@ -2,6 +2,8 @@
 
 import pytest
 
+from peakproof.history.records import Delivery
+
 from .cases import Case, cases, name_of
 from .histories import (
     Row,
@@ -22,6 +24,7 @@ from .histories import (
     shipped,
     throttled,
     token,
+    told,
 )
 
 
@@ -64,6 +67,7 @@ def queue(next_s: float, *, placed_s: float = 2.5) -> list[Row]:
     return [
         *POISON,
         *(at(placed_s, accepted(name)) for name in names),
+        *(at(placed_s, told("order.placed", order=name, event=f"evt-{name}")) for name in names),
         *(at(next_s + n / 10, call(order=name)) for n, name in enumerate(names)),
     ]
 
@@ -171,7 +175,27 @@ CASES = [
         (
             "violated",
             "the others were never asked about",
-            [*queue(0.5)[:6], at(20, call("list", changes=False))],
+            [*queue(0.5)[:10], at(20, call("list", changes=False))],
+        ),
+        (
+            "not exercised",
+            "it lost a race, which blames nobody",
+            [accepted("P"), refused(order="P", error="too_late", status=409), *queue(12)[2:]],
+        ),
+        (
+            "holds",
+            "the others had not been heard of",
+            [row for row in queue(12) if not isinstance(row, Delivery)],
+        ),
+        (
+            "holds",
+            "the system was down meanwhile",
+            [*queue(12), at(3, mark("armed")), at(11, mark("healed"))],
+        ),
+        (
+            "holds",
+            "the system had asked for a pause",
+            [*queue(12), at(2, throttled(retry_after_s=12.0, order="B"))],
         ),
     ),
     *cases(
@@ -188,13 +212,23 @@ CASES = [
                 at(8, mark("healed", injection="inj-2", system="oms")),
             ],
         ),
-        ("holds", "the ERP is down, the OMS has the orders", [*DOWN, at(5, created("A"))]),
+        ("holds", "the ERP is down, the OMS has the orders", [*DOWN, *(at(5, created(o)) for o in "ABC")]),
         (
             "holds",
             "what needs it waits",
-            [*DOWN, at(5, created("A")), at(9.5, booked("A")), at(9.6, booked("B"))],
+            [*DOWN, at(5, created("A")), at(5, created("B")), at(9.5, booked("A")), at(9.6, booked("B"))],
         ),
         ("violated", "the OMS hears of them when the ERP is back", [*DOWN, at(9.5, created("A"))]),
+        ("violated", "one of three got through, then all stood still", [*DOWN, at(1.5, created("A"))]),
+        (
+            "not exercised",
+            "the OMS was struck as well",
+            [
+                *DOWN,
+                at(2, mark("armed", injection="inj-2", system="oms", fault="latency")),
+                at(8, mark("healed", injection="inj-2", system="oms", fault="latency")),
+            ],
+        ),
         (
             "violated",
             "no channel hears of stock meanwhile",

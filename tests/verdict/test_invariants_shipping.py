@@ -44,7 +44,57 @@ SHORT_OF_TEA: list[Row] = [accepted(), authorised(), shipped(lines=MUGS, short=[
 
 READY: list[Row] = [accepted(), created(), booked(), posted(), allocated()]
 
+PARTS: list[Row] = [accepted(), authorised(), shipped(lines=MUGS, shipment="SHP-1")]
+"""The mugs have left: 20.00, with delivery 24.95; the tea for 4.00 is still to come."""
+
 CASES = [
+    *cases(
+        "captured_per_parcel",
+        ("not exercised", "nothing captured", PARTS),
+        ("holds", "the parcel and delivery", [*PARTS, captured(amount="24.95")]),
+        (
+            "holds",
+            "delivery with the second parcel",
+            [
+                *PARTS,
+                captured(amount="20.00"),
+                shipped(lines=TEA, shipment="SHP-2"),
+                captured(amount="8.95", shipment="SHP-2"),
+            ],
+        ),
+        ("violated", "the whole order with its first parcel", [*PARTS, captured(amount="28.95")]),
+        (
+            "violated",
+            "before anything had left",
+            [accepted(), authorised(), captured(amount="24.95"), PARTS[2]],
+        ),
+        (
+            "violated",
+            "another parcel's amount",
+            [
+                *PARTS,
+                shipped(lines=TEA, shipment="SHP-2"),
+                captured(amount="24.95", shipment="SHP-2"),
+                captured(amount="4.00", shipment="SHP-1"),
+            ],
+        ),
+        (
+            "violated",
+            "the second parcel is never captured",
+            [*PARTS, captured(amount="24.95"), shipped(lines=TEA, shipment="SHP-2")],
+        ),
+        (
+            "indeterminate",
+            "the second parcel has just left",
+            [*PARTS, captured(amount="24.95"), shipped(lines=TEA, shipment="SHP-2")],
+        ),
+    ),
+    *cases(
+        "fulfilled_where_allocated",
+        ("not exercised", "nothing requested", READY),
+        ("holds", "where it is allocated", [*READY, requested(location="north")]),
+        ("violated", "from somewhere else", [*READY, requested(location="south")]),
+    ),
     *cases(
         "fulfilled_once",
         ("not exercised", "nothing allocated", [accepted()]),

@@ -21,6 +21,20 @@ from .histories import (
 
 CASES = [
     *cases(
+        "published_values_are_true",
+        ("not exercised", "nothing passed on", [computed(5)]),
+        ("holds", "the number of its version", [computed(5), listed(5)]),
+        ("not exercised", "of before the run, or never stated", [listed(9, version=7)]),
+        ("holds", "the same value twice", [moved(-1, 5), stock_set(5), stock_set(5)]),
+        ("violated", "an availability that was never computed so", [computed(5), listed(7)]),
+        (
+            "violated",
+            "made good by a newer one, and wrong all the same",
+            [computed(5), listed(7), computed(4, version=2), listed(4, version=2)],
+        ),
+        ("violated", "a movement added twice", [moved(-1, 5), stock_set(5), stock_set(4)]),
+    ),
+    *cases(
         "stock_conserved",
         ("not exercised", "nothing moved", []),
         (

@@ -57,9 +57,9 @@ EVIL = "</script><script>alert(1)</script><!--"
 
 TWICE: list[Row] = [
     at(0, accepted("A")),
-    at(1, no_reply(key="k1")),
+    at(1, no_reply()),
     at(2, booked("A")),
-    at(3, call(key="k2")),
+    at(3, call()),
     at(4, booked("A", document="SO-2")),
     at(5, posted("A")),
 ]
@@ -268,14 +268,14 @@ def test_secrets_are_masked(text: str, kept: str, gone: str) -> None:
 
 
 def test_retries_under_another_key_are_told() -> None:
-    with history_of(TWICE) as history:
+    with history_of([at(1, no_reply(key="k1")), at(3, call(key="k2"))]) as history:
         (one,) = manners_of(history)
     assert (one.operation, one.intents, one.calls, one.most) == ("erp create_sales_order", 1, 2, 2)
     assert (one.key_changed, one.unanswered, one.first_wait_s) == (1, 1, 2.0)
 
 
 def test_another_key_after_a_clear_refusal_is_nothing_wrong() -> None:
-    with history_of([at(1, refused(key="k1", status=409)), at(3, call(key="k2"))], run=RUN) as history:
+    with history_of([at(1, refused(key="k1", status=409)), at(3, call())], run=RUN) as history:
         (one,) = manners_of(history)
     assert (one.calls, one.key_changed) == (2, 0)
 

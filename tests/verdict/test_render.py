@@ -45,9 +45,9 @@ RUN = {
 
 TWICE: list[Row] = [
     at(0, accepted("web-000001")),
-    at(1, no_reply(order="web-000001", key="k1")),
+    at(1, no_reply(order="web-000001")),
     at(2, booked("web-000001")),
-    at(3, call(order="web-000001", key="k2")),
+    at(3, call(order="web-000001")),
     at(4, booked("web-000001", document="SO-2")),
     at(5, posted("web-000001")),
 ]
@@ -75,7 +75,19 @@ def test_the_terminal_explains_the_worst_finding() -> None:
     assert "peakproof run --from elsewhere/r1 --only web-000001" in shown
     assert "✗     4.000 s  effect    erp       sales_order_received SO-2" in shown
     assert "✗     2.000 s" not in shown
-    assert "repeated under k2 after k1" in shown
+
+
+def test_a_changed_key_is_told_before_what_it_led_to() -> None:
+    rows = [
+        at(0, accepted("web-000001")),
+        at(1, no_reply(order="web-000001", key="k1")),
+        at(2, booked("web-000001")),
+        at(3, call(order="web-000001", key="k2")),
+        at(4, booked("web-000001", document="SO-2")),
+    ]
+    shown = on_terminal(verdict_of(rows))
+    assert shown.index("repeated under k2 after k1") < shown.index("booked 2 times")
+    assert "✗     3.000 s  call      erp" in shown
 
 
 def test_the_terminal_shows_a_pass() -> None:
@@ -203,7 +215,7 @@ def test_an_orders_story_in_the_terminal_points_at_the_guilty_step() -> None:
 def test_an_orders_story_says_where_nobody_is_guilty() -> None:
     shown = told_to(120, [at(0, accepted("A")), at(1, told("order.placed"))], "A")
     assert "the guilty step\n" not in shown.replace("✗ the guilty step, ◆ other evidence", "")
-    assert "no step is guilty: something is missing" in shown
+    assert "no single step is at fault: an expected step is missing" in shown
 
 
 def test_a_pull_request_gets_the_verdict_the_worst_findings_and_the_commands() -> None:

@@ -1,10 +1,11 @@
--- claim:    What the middleware acknowledged it did: every accepted event has its consequence.
+-- claim:    Every webhook that was acknowledged has taken effect.
 -- flow:     any
 -- class:    consistency
 -- severity: critical
--- step:     5
+-- step:     96
+-- general:  yes
 -- cause:    The handler answers 2xx before it has stored the event, and then crashes, is restarted or drops it from a queue in memory.
--- remedy:   Write the event to durable storage before answering 2xx, and work it off from there until it is done.
+-- remedy:   Find the step that is missing in the story of the order; retry it until it is done, or park the order.
 WITH told AS ( -- events that nothing follows from are left out, and nothing has to follow from a forgery
     SELECT event_id, effect_id, topic, order_ref, sku, version, arg_min(delivery_id, at_ns) AS delivery_id
     FROM   deliveries
@@ -107,6 +108,11 @@ WITH told AS ( -- events that nothing follows from are left out, and nothing has
     FROM   checks
     WHERE  coalesce(booked, in_oms, cancelled, captured, invoiced, oms_told, channel_told, short_cancelled, expected, credited,
                     refunded, decided, stocked, adjusted, listed, priced) IS NOT NULL
+), undone AS ( -- few
+    SELECT e.event_id, e.order_ref, d.replied_ns FROM results AS e JOIN deliveries AS d ON d.delivery_id = e.delivery_id
+    WHERE  NOT e.done
+), worked_on AS ( -- those about which something was asked for after the acknowledgement
+    SELECT DISTINCT u.event_id FROM undone AS u JOIN sut_calls AS c ON c.order_ref = u.order_ref AND c.at_ns >= u.replied_ns AND c.changes
 )
 SELECT e.event_id                                                                         AS subject,
        eventually(e.done OR coalesce(o.parked OR o.cancelled, false))                     AS holds,
@@ -132,6 +138,10 @@ SELECT e.event_id                                                               
                              [c FOR c IN e.channels IF coalesce(e.priced_by_channel[c] < e.version, true)], ' and ') END)
                    END)                                                                   AS finding,
        [e.delivery_id, e.effect_id]                                                       AS evidence,
-       e.order_ref
+       e.order_ref,
+       NULL                                                                               AS guilty,
+       CASE WHEN e.order_ref IS NOT NULL AND w.event_id IS NULL
+            THEN 'Write the event to durable storage before answering 2xx, and work it off from there until it is done.' END AS remedy
 FROM   results AS e
+LEFT   JOIN worked_on AS w ON w.event_id = e.event_id
 LEFT   JOIN accepted_orders AS o ON o.order_ref = e.order_ref

@@ -1,4 +1,4 @@
--- claim:    Nothing is asked again more than 100 times, nor more than ten times within a second.
+-- claim:    No request is retried more than 100 times, or more than ten times in a second.
 -- flow:     any
 -- class:    retry
 -- severity: major
@@ -11,11 +11,12 @@ WITH repeats AS (
 )
 SELECT concat_ws(' ', any_value(system), any_value(operation), any_value(subject))         AS subject,
        max(turn) <= 100 AND coalesce(min(at_ns - ten_ago_ns) >= 1000000000, true)         AS holds,
-       concat_ws('; ', format('asked {} times', max(turn)),
+       concat_ws('; ', format('called {} times', max(turn)),
                  CASE WHEN min(at_ns - ten_ago_ns) < 1000000000
-                      THEN format('eleven times within {} ms', min(at_ns - ten_ago_ns) // 1000000) END) AS finding,
+                      THEN format('eleven calls within {} ms', min(at_ns - ten_ago_ns) // 1000000) END) AS finding,
        list(call_id ORDER BY turn)                                                        AS evidence,
-       any_value(order_ref)                                                               AS order_ref
+       any_value(order_ref)                                                               AS order_ref,
+       coalesce(arg_min(call_id, turn) FILTER (WHERE at_ns - ten_ago_ns < 1000000000), arg_max(call_id, turn)) AS guilty
 FROM   repeats
 GROUP  BY intent
 HAVING max(turn) > 1

@@ -44,7 +44,8 @@ SELECT c.sku || ' ' || h.channel                                                
        s.sku IS NULL                                                                      AS holds,
        format('{} changes came to {} later than 15 s; the worst took {:.1f} s{}', coalesce(s.changes, 0), h.channel, coalesce(s.worst_s, 0),
               CASE WHEN s.was_told THEN '' ELSE ' and never came' END)                    AS finding,
-       coalesce(s.evidence, [c.effect_id])                                                AS evidence
+       coalesce(s.evidence, [c.effect_id])                                                AS evidence,
+       NULL                                                                               AS guilty
 FROM  (SELECT sku, min(effect_id) AS effect_id FROM computed GROUP BY sku) AS c
 CROSS  JOIN channels AS h -- a handful of channels
 LEFT   JOIN summed AS s ON s.sku = c.sku AND s.channel = h.channel

@@ -7,7 +7,7 @@
 -- remedy:   Verify signature and timestamp over the raw body before anything else (Standard Webhooks), and answer 401 without looking further.
 WITH tried AS (
     SELECT event_id, forgery, any_value(topic) AS topic, any_value(order_ref) AS order_ref, any_value(sku) AS sku,
-           bool_or(acknowledged) AS taken, any_value(status) FILTER (WHERE acknowledged) AS status, min(at_ns) AS at_ns,
+           bool_or(acknowledged) AS taken, arg_min(delivery_id, at_ns) FILTER (WHERE acknowledged) AS taken_id, any_value(status) FILTER (WHERE acknowledged) AS status, min(at_ns) AS at_ns,
            list(delivery_id ORDER BY at_ns, delivery_id) AS delivery_ids
     FROM   deliveries WHERE forgery IS NOT NULL GROUP BY event_id, forgery
 ), acted AS ( -- orders that nobody placed
@@ -22,7 +22,8 @@ SELECT t.event_id || ' ' || t.forgery                                           
                               CASE WHEN t.taken THEN format('accepted with {}', t.status) ELSE 'refused' END),
                  CASE WHEN a.order_ref IS NOT NULL THEN format('{} effects of an order that nobody placed', len(a.effect_ids)) END) AS finding,
        list_concat(t.delivery_ids, a.effect_ids)                                          AS evidence,
-       o.order_ref
+       o.order_ref,
+       coalesce(t.taken_id, a.effect_ids[1])                                              AS guilty
 FROM   tried AS t
 LEFT   JOIN acted AS a ON a.order_ref = t.order_ref
 LEFT   JOIN accepted_orders AS o ON o.order_ref = t.order_ref

@@ -3,6 +3,7 @@
 -- class:    idempotency
 -- severity: critical
 -- step:     6
+-- leads_to: acts
 -- cause:    The key is made at random and kept in memory only.
 -- remedy:   Make keys of the intent, or store them with the task before the first attempt; nothing of a key may come from the process.
 WITH restarts AS (
@@ -18,6 +19,7 @@ SELECT concat_ws(' ', system, operation, subject)                               
        bool_and(idempotency_key IS NOT DISTINCT FROM key_before)                          AS holds,
        format('{} before the restart, {} after it', min(key_before), coalesce(max(idempotency_key), 'no key')) AS finding,
        flatten(list([call_before, call_id] ORDER BY at_ns))                               AS evidence,
-       any_value(order_ref)                                                               AS order_ref
+       any_value(order_ref)                                                               AS order_ref,
+       arg_min(call_id, at_ns) FILTER (WHERE idempotency_key IS DISTINCT FROM key_before) AS guilty
 FROM   repeated
 GROUP  BY system, operation, subject, path, request_body

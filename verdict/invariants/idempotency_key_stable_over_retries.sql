@@ -2,7 +2,8 @@
 -- flow:     any
 -- class:    idempotency
 -- severity: critical
--- step:     100
+-- step:     7
+-- leads_to: acts
 -- cause:    The key is made anew for each attempt instead of once for each thing to be done.
 -- remedy:   Store the key with the task before the first attempt, and send that key with every attempt.
 WITH attempts AS (
@@ -20,7 +21,8 @@ SELECT concat_ws(' ', system, operation, subject)                               
                   FILTER (WHERE idempotency_key IS DISTINCT FROM key_before),
                 format('{} repeats under one key', count(*)))                             AS finding,
        flatten(list([call_before, call_id] ORDER BY at_ns))                               AS evidence,
-       any_value(order_ref)                                                               AS order_ref
+       any_value(order_ref)                                                               AS order_ref,
+       arg_min(call_id, at_ns) FILTER (WHERE idempotency_key IS DISTINCT FROM key_before) AS guilty
 FROM   attempts
 WHERE  repeats AND key_before IS NOT NULL
 GROUP  BY intent, system, operation, subject

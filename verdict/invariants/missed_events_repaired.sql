@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     8
+-- leads_to: omissions
 -- cause:    Everything hangs on webhooks: nobody polls for what never came.
 -- remedy:   Poll every system for what has changed since the last look, and work it off as if its event had come.
 WITH consequences (topic, flow, consequence, by_ref) AS (
@@ -32,9 +33,10 @@ WITH consequences (topic, flow, consequence, by_ref) AS (
 SELECT d.effect_id                                                                        AS subject,
        eventually(n.kind IS NOT NULL OR coalesce(o.cancelled OR o.parked, false))         AS holds,
        format('{} about {} was never delivered: {}', d.topic, d.order_ref,
-              CASE WHEN n.kind IS NOT NULL THEN 'found and done' ELSE 'nobody noticed' END) AS finding,
+              CASE WHEN n.kind IS NOT NULL THEN 'found and done' ELSE 'it was not found by polling' END) AS finding,
        list_concat([d.effect_id], d.delivery_ids)                                         AS evidence,
-       d.order_ref
+       d.order_ref,
+       NULL                                                                               AS guilty
 FROM   due AS d
 LEFT   JOIN done AS n ON n.kind = d.consequence AND n.order_ref = d.order_ref AND n.ref IS NOT DISTINCT FROM d.ref
 LEFT   JOIN accepted_orders AS o ON o.order_ref = d.order_ref

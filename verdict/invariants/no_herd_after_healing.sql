@@ -1,4 +1,4 @@
--- claim:    When a system is back, those who waited for it come one after the other, not all at once.
+-- claim:    After an outage the backlog is drained gradually, not in one burst.
 -- flow:     any
 -- class:    retry
 -- severity: major
@@ -9,7 +9,7 @@
 -- once, or twice as many as in the minute before it.
 WITH windows AS (
     SELECT injection, system, min(at_ns) FILTER (WHERE mark = 'armed') AS began_ns, max(at_ns) FILTER (WHERE mark = 'healed') AS healed_ns
-    FROM   faults WHERE fault LIKE '%outage%' OR fault IN ('closed-listener', 'maintenance-page', 'reset-on-connect', 'server-error')
+    FROM   faults WHERE fault IN ('outage', 'refused', 'maintenance-page', 'reset-on-connect', 'server-error')
     GROUP  BY injection, system
 ), outages AS ( -- those in which really something failed
     SELECT w.injection, any_value(w.system) AS system, any_value(w.began_ns) AS began_ns, any_value(w.healed_ns) AS healed_ns,
@@ -37,6 +37,7 @@ WITH windows AS (
 SELECT o.injection                                                                        AS subject,
        m.after <= greatest(24, 2 * m.before)                                              AS holds,
        format('{} was back: {} calls under way at once, {} before the outage; {} requests had failed in it', o.system, m.after, m.before, o.requests) AS finding,
-       coalesce(m.call_ids, [o.injection])                                                AS evidence
+       coalesce(m.call_ids, [o.injection])                                                AS evidence,
+       m.call_ids[1]                                                                      AS guilty
 FROM   outages AS o
 JOIN   most AS m ON m.injection = o.injection

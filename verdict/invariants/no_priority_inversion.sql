@@ -46,6 +46,7 @@ SELECT o.order_ref                                                              
        v.order_ref IS NULL                                                                AS holds,
        format('priority {}: asked for {:.1f} s after it was ready{}', o.priority, (o.first_ns - o.ready_ns) / 1e9,
               coalesce(format(', {:.1f} s after {} of priority {}, which was ready later', (o.first_ns - v.other_ns) / 1e9, v.other, v.priority), '')) AS finding,
-       [o.effect_id, o.first_id, v.other_id]                                              AS evidence
+       [o.effect_id, o.first_id, v.other_id]                                              AS evidence,
+       v.other_id                                                                         AS guilty
 FROM   orders AS o
 LEFT   JOIN overtaken AS v ON v.order_ref = o.order_ref

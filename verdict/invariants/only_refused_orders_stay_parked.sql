@@ -5,17 +5,9 @@
 -- step:     62
 -- cause:    A failure that passes (an outage, a throttle, a lock) is taken for a refusal for good.
 -- remedy:   Park only what a system refuses for good although it was asked faithfully; put a wrong request right, retry everything else until it succeeds, and replay what an outage had parked.
--- A refusal of a request that was itself wrong, or that came too late or twice, says nothing about the order: whoever
--- sends it has parked its own mistake. So has who asks with another currency, total, line or article than the channel accepted.
-WITH mistakes (error) AS ( -- codes that blame the request or its moment, whichever system says them
-    VALUES ('forbidden'), ('no_such_path'), ('method_not_allowed'), ('malformed_body'), ('body_too_large'), ('unsupported_media_type'),
-           ('form_required'), ('invalid_request'), ('unknown_currency'), ('inexact_amount'), ('amount_mismatch'), ('currency_mismatch'),
-           ('unknown_line'), ('unknown_location'), ('duplicate_reference'), ('precondition_required'), ('stale_version'),
-           ('idempotency_key_invalid'), ('idempotency_key_required'), ('idempotency_key_reused'),
-           ('unknown_topic'), ('url_not_allowed'), ('not_rejected'), ('order_posted'), ('order_cancelled'), ('order_invoiced'),
-           ('order_shipped'), ('order_exists'), ('over_shipped'), ('nothing_open'), ('already_closed'), ('already_voided'), ('already_captured'), ('exceeds_total'),
-           ('exceeds_authorised'), ('exceeds_captured'), ('too_late')
-), parked_orders AS (
+-- A refusal of a request that was itself wrong, or that came too late or twice, says nothing about the order: a middleware that
+-- sends it has parked its own mistake. So has one that asks with another currency, total, line or article than the channel accepted.
+WITH parked_orders AS (
     SELECT p.order_ref, any_value(p.reason) AS reason, any_value(o.effect_id) AS effect_id, any_value(o.currency) AS currency,
            any_value(o.total) AS total, any_value(o.lines) AS lines
     FROM   parked AS p LEFT JOIN accepted_orders AS o ON o.order_ref = p.order_ref
@@ -30,7 +22,7 @@ WITH mistakes (error) AS ( -- codes that blame the request or its moment, whiche
     FROM   bodies SEMI JOIN named ON named.request_body = bodies.hash
 ), refusals AS (
     SELECT p.order_ref, c.call_id AS evidence_id, format('{} by {}', coalesce(c.error, 'refused'), coalesce(c.refused_by, 'it')) AS words,
-           coalesce(c.refused_by NOT IN ('auth', 'validation', 'throttle'), true) AND coalesce(c.error NOT IN (FROM mistakes), true)
+           coalesce(c.refused_by NOT IN ('auth', 'validation', 'throttle'), true) AND coalesce(c.error NOT IN (SELECT error FROM refusal_codes), true)
              AND coalesce(b.doc ->> '$.currency' = p.currency, true)
              AND coalesce(len([x FOR x IN b.lines IF len([y FOR y IN p.lines IF y.line_id = (x ->> '$.line_id')
                                                                               AND y.sku = coalesce(x ->> '$.sku', y.sku)]) = 0]) = 0, true)
@@ -54,7 +46,8 @@ SELECT p.order_ref                                                              
                    THEN format('though it was refused only for what was asked or when: {}', string_agg(DISTINCT r.words, ', '))
                    ELSE 'though no system ever refused it for good' END)                  AS finding,
        list_concat([coalesce(any_value(p.effect_id), 'state/sut.jsonl: exception ' || p.order_ref)],
-                   list(r.evidence_id) FILTER (WHERE r.evidence_id IS NOT NULL))          AS evidence
+                   list(r.evidence_id) FILTER (WHERE r.evidence_id IS NOT NULL))          AS evidence,
+       min(r.evidence_id) FILTER (WHERE NOT r.excuses)                                    AS guilty
 FROM   parked_orders AS p
 LEFT   JOIN refusals AS r ON r.order_ref = p.order_ref
 GROUP  BY p.order_ref

@@ -12,7 +12,8 @@ SELECT p.order_ref || ' ' || coalesce(p.system, '')                             
                  CASE WHEN bool_or(trim(coalesce(p.system, '')) = '') THEN 'without a system' END,
                  CASE WHEN bool_or(trim(coalesce(p.reason, '')) = '') THEN 'without a reason' END) AS finding,
        [coalesce(any_value(o.effect_id), 'state/sut.jsonl: exception ' || p.order_ref)]   AS evidence,
-       any_value(o.order_ref)                                                             AS order_ref
+       any_value(o.order_ref)                                                             AS order_ref,
+       NULL                                                                               AS guilty
 FROM   parked AS p
 LEFT   JOIN accepted_orders AS o ON o.order_ref = p.order_ref
 WHERE  p.order_ref IS NOT NULL

@@ -1,4 +1,4 @@
--- claim:    What was refused for good is not asked again.
+-- claim:    A request that was refused for good is not retried.
 -- flow:     any
 -- class:    retry
 -- severity: major
@@ -12,11 +12,12 @@ WITH asked AS (
 )
 SELECT concat_ws(' ', system, operation, subject)                                         AS subject,
        count(*) FILTER (WHERE at_ns > refused_ns) = 0                                     AS holds,
-       format('refused for good ({}), then asked again {} times', coalesce(arg_min(error, at_ns) FILTER (WHERE permanent), 'no code'),
+       format('refused for good ({}), then retried {} times', coalesce(arg_min(error, at_ns) FILTER (WHERE permanent), 'no code'),
               count(*) FILTER (WHERE at_ns > refused_ns))                                 AS finding,
        list_concat([arg_min(call_id, at_ns) FILTER (WHERE permanent)],
                    list(call_id ORDER BY at_ns) FILTER (WHERE at_ns > refused_ns))        AS evidence,
-       any_value(order_ref)                                                               AS order_ref
+       any_value(order_ref)                                                               AS order_ref,
+       arg_min(call_id, at_ns) FILTER (WHERE at_ns > refused_ns)                          AS guilty
 FROM   asked
 WHERE  refused_ns IS NOT NULL
 GROUP  BY intent, system, operation, subject

@@ -1,4 +1,4 @@
--- claim:    What is refused each time is given up where people can see it, not asked for ever.
+-- claim:    A request that keeps being refused is parked in the end, not retried for ever.
 -- flow:     any
 -- class:    retry
 -- severity: major
@@ -20,7 +20,8 @@ SELECT concat_ws(' ', system, operation, subject)                               
               (max(at_ns) - min(at_ns)) / 1e9, arg_max(status, at_ns), coalesce(arg_max(error, at_ns), 'no code'),
               count(*) FILTER (WHERE at_ns > since_ns), path)                             AS finding,
        list(call_id ORDER BY at_ns, call_id)                                              AS evidence,
-       any_value(order_ref)                                                               AS order_ref
+       any_value(order_ref)                                                               AS order_ref,
+       arg_max(call_id, at_ns)                                                            AS guilty
 FROM   refused
 GROUP  BY client, system, operation, refused.subject, path
 HAVING count(*) > 3 OR max(at_ns) > any_value(since_ns)

@@ -1,4 +1,4 @@
--- claim:    A caller that is told to wait waits: no call comes to the same bucket before Retry-After has passed.
+-- claim:    No call comes to a throttled bucket before Retry-After has passed.
 -- flow:     any
 -- class:    retry
 -- severity: major
@@ -7,11 +7,11 @@
 -- remedy:   Keep one gate per bucket for all workers; on 429 or 503 close it until Retry-After has passed, then let calls through one by one.
 -- Calls that were in flight when the refusal came are exempt: those that arrive within 250 ms of it (a caller with many
 -- calls under way has sent them before it could read the refusal). The refused request itself, word for word, is never in
--- flight: for it only the tolerance of 50 ms counts. So does a call that comes at most 50 ms early. Where a refusal names no
--- bucket, it speaks of its own operation and subject alone.
+-- flight: a retry of it is held against the refusal from a millisecond on. A call that comes at most 50 ms early is exempt too. Where a
+-- refusal names no bucket, it speaks of its own operation and subject alone.
 WITH asked AS NOT MATERIALIZED ( -- every call, and only a few are looked at
     SELECT call_id, system, coalesce(client, 'anonymous') AS client, at_ns, replied_ns, outcome, status, retry_after_s,
-           coalesce(bucket, concat_ws(' ', operation, subject)) AS bucket,
+           coalesce(bucket, concat_ws(' ', operation, subject)) AS bucket, retry_after_form,
            concat_ws(' ', operation, path, subject, request_body) AS request
     FROM   sut_calls
 ), refusals AS (
@@ -23,7 +23,7 @@ WITH asked AS NOT MATERIALIZED ( -- every call, and only a few are looked at
     SELECT system, client, bucket, NULL AS request, replied_ns + 250000000 AS ns, until_ns, call_id AS refusal_id, NULL AS call_id, 0 AS is_call
     FROM   refusals
     UNION  ALL
-    SELECT system, client, bucket, request, replied_ns + 50000000, until_ns, call_id, NULL, 0 FROM refusals
+    SELECT system, client, bucket, request, replied_ns + 1000000, until_ns, call_id, NULL, 0 FROM refusals
     UNION  ALL
     SELECT system, client, bucket, NULL, at_ns, NULL, NULL, call_id, 1 FROM concerned
     UNION  ALL
@@ -34,18 +34,25 @@ WITH asked AS NOT MATERIALIZED ( -- every call, and only a few are looked at
                  ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS wait
     FROM   marks
 ), early AS (
-    SELECT system, client, bucket, call_id, max(wait.until_ns - ns) AS early_ns, arg_max(wait.refusal_id, wait.until_ns) AS refusal_id
+    SELECT system, client, bucket, call_id, min(ns) AS ns, max(wait.until_ns - ns) AS early_ns, arg_max(wait.refusal_id, wait.until_ns) AS refusal_id,
+           bool_or(request IS NOT NULL) AS is_retry
     FROM   timeline WHERE is_call = 1 AND wait.until_ns > ns
-    GROUP  BY ALL
+    GROUP  BY system, client, bucket, call_id
 ), broken AS ( -- a call is held against the refusal that asked for the longest wait
-    SELECT refusal_id, count(*) AS calls, max(early_ns) AS most_ns, list(call_id ORDER BY early_ns DESC)[:10] AS call_ids
+    SELECT refusal_id, count(*) AS calls, count(*) FILTER (WHERE is_retry) AS retries, max(early_ns) AS most_ns,
+           arg_min(call_id, CASE WHEN is_retry THEN ns ELSE ns + 1000000000000000 END) AS first_id, list(call_id ORDER BY early_ns DESC)[:10] AS call_ids
     FROM   early GROUP BY refusal_id
 )
 SELECT r.call_id                                                                          AS subject,
        b.calls IS NULL                                                                    AS holds,
-       format('{} asked {} to wait {} s (bucket {}, tolerance 50 ms): {}', r.system, r.client, r.retry_after_s, r.bucket,
+       format('{} asked {} to wait {:.1f} s{} (bucket {}): {}', r.system, r.client, r.retry_after_s,
+              CASE r.retry_after_form WHEN 'date' THEN ', given as an HTTP date' ELSE '' END, r.bucket,
               CASE WHEN b.calls IS NULL THEN 'it waited'
-                   ELSE format('{} calls came early, the worst by {} ms', b.calls, b.most_ns // 1000000 + 50) END) AS finding,
-       list_concat([r.call_id], b.call_ids)                                               AS evidence
+                   ELSE format('{} retries of the refused request and {} other calls came early, the worst by {:.1f} s', b.retries,
+                               b.calls - b.retries, b.most_ns / 1e9 + 0.05) END)          AS finding,
+       list_concat([r.call_id], b.call_ids)                                               AS evidence,
+       b.first_id                                                                         AS guilty,
+       CASE r.retry_after_form WHEN 'date'
+            THEN 'Read Retry-After in both its forms, seconds and an HTTP date, and wait until then.' END AS remedy
 FROM   refusals AS r
 LEFT   JOIN broken AS b ON b.refusal_id = r.call_id

@@ -20,6 +20,7 @@ WITH waits AS (
 SELECT system                                                                             AS subject,
        median(spread_s / nullif(wait_s, 0)) >= 0.1                                        AS holds,
        string_agg(format('attempt {}: {:.3f} s ± {:.0f} %', turn, wait_s, 50 * spread_s / nullif(wait_s, 0)), ', ' ORDER BY turn) AS finding,
-       flatten(list(call_ids))                                                            AS evidence
+       flatten(list(call_ids))                                                            AS evidence,
+       flatten(list(call_ids))[1]                                                         AS guilty
 FROM   spreads
 GROUP  BY system

@@ -14,6 +14,7 @@ WITH looked AS (
 SELECT 'sut.log'                                                                          AS subject,
        (SELECT count(*) FROM leaks) = 0                                                   AS holds,
        coalesce((SELECT string_agg(detail, '; ') FROM leaks), max(detail))                AS finding,
-       ['sut.log: ' || coalesce((SELECT min(detail) FROM leaks), max(detail))]            AS evidence
+       ['sut.log: ' || coalesce((SELECT min(detail) FROM leaks), max(detail))]            AS evidence,
+       NULL                                                                               AS guilty
 FROM   looked
 HAVING count(*) > 0

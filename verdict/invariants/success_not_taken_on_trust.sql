@@ -3,6 +3,7 @@
 -- class:    traceability
 -- severity: critical
 -- step:     3
+-- leads_to: omissions
 -- cause:    Only the status is looked at, and the body that says otherwise is not.
 -- remedy:   Read the document of every answer: an error under a 200 is a failure, and what cannot be read must be looked up or asked again.
 WITH doubtful AS (
@@ -20,9 +21,10 @@ WITH doubtful AS (
 SELECT concat_ws(' ', s.system, s.operation, s.subject)                                   AS subject,
        eventually(s.committed OR l.at_ns > s.at_ns OR coalesce(o.parked OR o.cancelled, false)) AS holds,
        format('{} answered {} with {}, and nothing was done: {}', s.operation, s.status, coalesce(s.error, 'a document that cannot be read'),
-              CASE WHEN l.at_ns > s.at_ns THEN 'asked again' ELSE 'it was never asked again' END) AS finding,
+              CASE WHEN l.at_ns > s.at_ns THEN 'retried' ELSE 'it was never retried' END) AS finding,
        s.call_ids                                                                         AS evidence,
-       s.order_ref
+       s.order_ref,
+       s.call_ids[-1]                                                                     AS guilty
 FROM   steps AS s
 LEFT   JOIN later AS l ON l.system = s.system AND l.operation = s.operation AND l.subject = s.subject AND l.path = s.path
 LEFT   JOIN accepted_orders AS o ON o.order_ref = s.order_ref

@@ -9,7 +9,8 @@
 SELECT system                                                                             AS subject,
        count(*) FILTER (WHERE status = 429) <= 0.1 * count(*)                            AS holds,
        format('{} of {} calls were refused with 429', count(*) FILTER (WHERE status = 429), count(*)) AS finding,
-       list(call_id) FILTER (WHERE status = 429)                                          AS evidence
+       list(call_id) FILTER (WHERE status = 429)                                          AS evidence,
+       (list(call_id ORDER BY at_ns) FILTER (WHERE status = 429))[20]                     AS guilty
 FROM   sut_calls
 GROUP  BY system, client
 HAVING count(*) FILTER (WHERE status = 429) >= 20

@@ -14,6 +14,7 @@ SELECT system                                                                   
        coalesce(min(at_ns - four_ago_ns) >= 1000000000, true)                             AS holds,
        concat_ws('; ', format('{} tokens fetched', count(*)),
                  CASE WHEN min(at_ns - four_ago_ns) < 1000000000 THEN format('five of them within {} ms', min(at_ns - four_ago_ns) // 1000000) END) AS finding,
-       list(call_id ORDER BY at_ns, call_id)                                              AS evidence
+       list(call_id ORDER BY at_ns, call_id)                                              AS evidence,
+       arg_min(call_id, at_ns) FILTER (WHERE at_ns - four_ago_ns < 1000000000)            AS guilty
 FROM   grants
 GROUP  BY system

@@ -1,4 +1,4 @@
--- claim:    Who traces, traces every hop: each change that is asked for about an order carries a trace id.
+-- claim:    Where the middleware propagates trace context, every change call for an order carries it.
 -- flow:     order-to-erp, order-to-ship, cancel, return-to-refund
 -- class:    traceability
 -- severity: minor
@@ -10,7 +10,8 @@ SELECT order_ref                                                                
        count(trace_id) = count(*)                                                         AS holds,
        format('{} of {} changes carry a trace id, not {}', count(trace_id), count(*),
               string_agg(DISTINCT system || ' ' || operation, ', ') FILTER (WHERE trace_id IS NULL)) AS finding,
-       list(call_id ORDER BY at_ns, call_id) FILTER (WHERE trace_id IS NULL)              AS evidence
+       list(call_id ORDER BY at_ns, call_id) FILTER (WHERE trace_id IS NULL)              AS evidence,
+       arg_min(call_id, at_ns) FILTER (WHERE trace_id IS NULL)                            AS guilty
 FROM   sut_calls
 WHERE  changes AND order_ref IS NOT NULL AND EXISTS (SELECT 1 FROM sut_calls WHERE trace_id IS NOT NULL)
 GROUP  BY order_ref

@@ -1,8 +1,9 @@
--- claim:    What failed in a way that may pass is asked again until it is done, or the order is parked.
+-- claim:    A request that failed transiently is retried until it succeeds, or the order is parked.
 -- flow:     any
 -- class:    retry
 -- severity: critical
 -- step:     4
+-- leads_to: omissions
 -- cause:    A timeout or a 5xx is logged and left, or only some calls go through the client that retries.
 -- remedy:   Store each step before its first attempt and try it again after lost replies, 5xx, 408, 425 and 429 until it succeeds; park what you give up on.
 -- A step that the system did carry out although its reply was lost needs no second attempt, and asking whether an order can still
@@ -21,12 +22,13 @@ WITH asked AS (
     SELECT DISTINCT order_ref FROM effects WHERE kind = 'shipment_confirmed'
 )
 SELECT concat_ws(' ', a.system, a.operation, a.order_ref)                                 AS subject,
-       eventually(a.done OR NOT a.failed OR l.path IS NOT NULL OR coalesce(o.cancelled OR o.parked, false)
-                  OR (a.operation LIKE 'cancel%' AND s.order_ref IS NOT NULL))            AS holds,
+       due(a.done OR NOT a.failed OR l.path IS NOT NULL OR coalesce(o.cancelled OR o.parked, false)
+           OR (a.operation LIKE 'cancel%' AND s.order_ref IS NOT NULL), coalesce(o.owed, false)) AS holds,
        CASE WHEN a.done THEN format('done after {} calls', a.calls)
-            ELSE format('{} failed ({}) and was not asked again', a.operation, a.answer) END AS finding,
+            ELSE format('{} failed ({}) and was not retried', a.operation, a.answer) END  AS finding,
        a.call_ids                                                                         AS evidence,
-       a.order_ref
+       a.order_ref,
+       a.call_ids[-1]                                                                     AS guilty
 FROM   asked AS a
 LEFT   JOIN later AS l ON l.system = a.system AND l.operation = a.operation AND l.path = a.path AND l.order_ref = a.order_ref
 LEFT   JOIN accepted_orders AS o ON o.order_ref = a.order_ref
