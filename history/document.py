@@ -97,7 +97,9 @@ def attribute_docstrings(record: type) -> dict[str, str]:
 def _derived() -> list[str]:
     """Each table, view and macro of views.sql with the comment above it and its columns."""
     made = re.findall(
-        r"((?:^-- .*\n)+)CREATE (TABLE|VIEW|MACRO) (\w+)(\([\w, ]+\))?", VIEWS.read_text("utf-8"), re.MULTILINE
+        r"((?:^-- .*\n)+)CREATE (TABLE|VIEW|MACRO) (\w+)(\([\w, ]+\))?",
+        VIEWS.read_text("utf-8"),
+        re.MULTILINE,
     )
     parts = []
     with History.of_records([]) as history:

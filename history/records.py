@@ -71,6 +71,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     """Ids of the injections that acted on this call."""
     subjects: list[str] | None = None
     """A bulk call's subjects, item by item."""
+    cursor: str | None = None
+    """The page that a list call asked for; null for the first."""
     request_body: str | None = None
     """Hash of the request's body (see ``bodies``); null when empty or secret."""
     response_body: str | None = None

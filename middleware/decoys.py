@@ -88,7 +88,8 @@ class Decoy:
 
     sentence: str
     policies: Callable[[], Policies]
-    shown_in: str = "quiet-day"
+    scenarios: tuple[str, ...]
+    """The four of the library that could blame it most."""
     seconds: int = 8
 
 
@@ -96,27 +97,46 @@ DECOYS: dict[str, Decoy] = {
     "looks-only": Decoy(
         "Sends no key at all and looks everything up before it creates it.",
         lambda: Policies(idempotency=LooksOnly()),
-        shown_in="lost-replies",
+        ("lost-replies", "payments-flaky", "duplicate-webhooks", "black-friday"),
     ),
     "probes": Decoy(
-        "Sends keys, and looks before every step all the same.", lambda: Policies(idempotency=Probes())
+        "Sends keys, and looks before every step all the same.",
+        lambda: Policies(idempotency=Probes()),
+        ("lost-replies", "slow-comeback", "erp-throttled-promotion", "black-friday"),
     ),
-    "gathers": Decoy("Publishes in batches, every three seconds.", lambda: Policies(gather=Gathered())),
-    "takes-its-time": Decoy("Begins every step half a second late.", lambda: Policies(turns=InItsTime())),
+    "gathers": Decoy(
+        "Publishes in batches, every three seconds.",
+        lambda: Policies(gather=Gathered()),
+        ("price-storm", "half-answers", "black-friday", "oversell-race"),
+    ),
+    "takes-its-time": Decoy(
+        "Begins every step half a second late.",
+        lambda: Policies(turns=InItsTime()),
+        ("slow-comeback", "cancel-race", "returns-wave", "black-friday"),
+    ),
     "asks-early": Decoy(
         "Invoices eight seconds late, and asks for credit memos until the refusals end.",
         lambda: Policies(turns=InvoicesLate()),
+        ("quiet-day", "returns-wave", "duplicate-webhooks", "wms-outage"),
     ),
     "one-by-one": Decoy(
-        "Does one thing at a time, on a day on which nothing breaks.", lambda: Policies(turns=OneAtATime())
+        "Does one thing at a time, on a day on which nothing breaks.",
+        lambda: Policies(turns=OneAtATime()),
+        ("quiet-day", "duplicate-webhooks", "out-of-order-events", "poison-order"),
     ),
-    "untraced": Decoy("Sends no trace with anything.", lambda: Policies(trace=Untraced())),
+    "untraced": Decoy(
+        "Sends no trace with anything.",
+        lambda: Policies(trace=Untraced()),
+        ("lost-replies", "middleware-restart", "quiet-day", "black-friday"),
+    ),
     "busy-every-second-time": Decoy(
         "Answers every second webhook with 503 and takes it when it comes again.",
         lambda: Policies(acknowledge=BusyEverySecondTime()),
+        ("quiet-day", "missed-webhooks", "out-of-order-events", "black-friday"),
     ),
     "polls-only": Decoy(
         "Takes no webhooks and finds everything by polling.",
         lambda: Policies(acknowledge=NoWebhooks()),
+        ("quiet-day", "coarse-lists", "erp-outage", "black-friday"),
     ),
 }

@@ -295,8 +295,13 @@ class Defect:
     """The scenario in which it surely shows."""
     seconds: int = 8
     """How long that scenario's workload has to last."""
-    may_come_first: tuple[str, ...] = ()
-    """Others that it may break on the way, at a step before those that should find it."""
+    first: str = ""
+    """The invariant whose finding must be the first one; the first that should find it by default."""
+
+    @property
+    def cause(self) -> str:
+        """The invariant whose finding a reader must be told of first."""
+        return self.first or self.found_by[0]
 
 
 DEFECTS: dict[str, Defect] = {
@@ -357,7 +362,6 @@ DEFECTS: dict[str, Defect] = {
             "stock_agrees_after_settling",
             "prices_published",
         ),
-        may_come_first=("acknowledged_webhook_has_its_effect",),
     ),
     "forgets-the-rest": Defect(
         "Never voids a payment, cancels short lines in the OMS alone, decides no cancellation, confirms no refund.",
@@ -372,7 +376,6 @@ DEFECTS: dict[str, Defect] = {
         ),
         shown_in="black-friday",
         seconds=15,
-        may_come_first=("acknowledged_webhook_has_its_effect",),
     ),
     "hasty": Defect(
         "Requests goods before the order is posted, refunds before the credit memo is, accepts every cancellation.",
@@ -390,7 +393,6 @@ DEFECTS: dict[str, Defect] = {
         ("older_version_never_overwrites",),
         shown_in="black-friday",
         seconds=10,
-        may_come_first=("acknowledged_webhook_has_its_effect",),
     ),
     "new-keys": Defect(
         "Sends a new Idempotency-Key with every attempt.",
@@ -409,7 +411,6 @@ DEFECTS: dict[str, Defect] = {
         lambda: Policies(deduplicate=EveryDelivery()),
         ("redelivered_events_change_nothing",),
         shown_in="duplicate-webhooks",
-        may_come_first=("oms_orders_created_exactly_once", "orders_booked_exactly_once"),
     ),
     "believes-everybody": Defect(
         "Takes every webhook for true and never checks a signature.",
@@ -520,7 +521,6 @@ DEFECTS: dict[str, Defect] = {
         "Does nothing about the return of an order from before its time.",
         lambda: Policies(steps=OwnOrdersOnly()),
         ("returns_of_unseen_orders_handled",),
-        may_come_first=("acknowledged_webhook_has_its_effect",),
     ),
     "loses-the-trace": Defect(
         "Sends the order's trace with the first attempt only.",
@@ -587,7 +587,6 @@ DEFECTS: dict[str, Defect] = {
         "Publishes every price as if it were in pounds, and never looks what is listed.",
         lambda: Policies(wording=OneCurrency(), reconciles=False),
         ("prices_published",),
-        may_come_first=("acknowledged_webhook_has_its_effect",),
     ),
     "cuts-names": Defect(
         "Cuts names and streets to eight characters.",
@@ -656,7 +655,6 @@ DEFECTS: dict[str, Defect] = {
         ),
         shown_in="middleware-restart",
         seconds=14,
-        may_come_first=("acknowledged_webhook_has_its_effect",),
     ),
     "first-topics-only": Defect(
         "Acknowledges and drops the topics that its first version did not know; nothing is polled.",

@@ -26,6 +26,7 @@ from .connection import (
 from .face import JSON, TOO_LARGE, Decoded, Face, Operation
 from .idempotency import bare
 from .refusal import Refused
+from .wire import ListQuery
 
 MAX_BODY_BYTES = 1_048_576
 OPENAPI_PATH = "/openapi.json"
@@ -307,6 +308,7 @@ class Door:
                 if_match=call.headers.get("if-match"),
                 bucket=call.bucket if reply.bucket is None else reply.bucket,
                 faults=call.faults or None,
+                cursor=_cursor(decoded),
                 subjects=[subject for subject, _ in call.subjects] or None,
                 request_body=recorder.body(call.body) if call.body and not secret else None,
                 response_body=recorder.body(reply.body) if reply.body and not secret else None,
@@ -330,6 +332,11 @@ def _outcome(reply: Reply, answered: bool) -> str:
     if reply.status < 500 or reply.status == 503:
         return "refused"
     return "unknown"
+
+
+def _cursor(decoded: Decoded) -> str | None:
+    query = decoded.arguments.get("query")
+    return query.cursor if isinstance(query, ListQuery) else None
 
 
 def _form(reply: Reply) -> str:

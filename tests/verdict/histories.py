@@ -671,8 +671,17 @@ def failed(operation: str = "create_sales_order", *, status: int = 503, **values
     )
 
 
-def token(*, system: str = "erp") -> Call:
-    return call("issue_token", order=None, system=system, status=200, changes=False, client=None, body=None)
+def token(*, system: str = "erp", status: int = 200, outcome: str = "ok") -> Call:
+    return call(
+        "issue_token",
+        order=None,
+        system=system,
+        status=status,
+        outcome=outcome,
+        changes=False,
+        client=None,
+        body=None,
+    )
 
 
 def refused(operation: str = "create_sales_order", *, error: str = "unknown_item", **values: Any) -> Call:

@@ -10,6 +10,7 @@ from peakproof.verdict.own import with_own
 
 from . import (
     test_invariants_after_sales,
+    test_invariants_conduct,
     test_invariants_keys,
     test_invariants_manners,
     test_invariants_orders,
@@ -32,6 +33,7 @@ MODULES = (
     test_invariants_trust,
     test_invariants_statuses,
     test_invariants_manners,
+    test_invariants_conduct,
 )
 
 
