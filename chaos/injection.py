@@ -68,6 +68,8 @@ class When:
     """The probability grows evenly from 0 to ``probability`` over so long after arming (clocked)."""
     ttl_s: float | None = None
     """Heals so long after arming (clocked); instead of ``stop_s``."""
+    lingers: bool = False
+    """Stays armed after the workload until it has fired ``limit`` times: it follows its flow, however late that comes."""
     seed: int | None = None
     """Of its own dice; the run's unless said. Other orders are met, or the same ones in runs whose seeds differ."""
 
@@ -92,6 +94,10 @@ class When:
             seconds = getattr(self, name)
             if seconds is not None and not 0 < seconds < float("inf"):
                 raise ChaosError(f"when.{name} must be above 0, got {seconds}")
+        if self.lingers and (self.limit is None or self.stop_s is not None or self.ttl_s is not None):
+            raise ChaosError(
+                "when.lingers needs when.limit, and neither when.stop_s nor when.ttl_s: it ends by being fired"
+            )
         if self.seed is not None and abs(self.seed) >= 2**63:
             raise ChaosError(f"when.seed must fit in 64 bits, got {self.seed}")
         if self.ramp_s is not None and self.every is not None:

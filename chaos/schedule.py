@@ -73,6 +73,11 @@ class _Entry:
     armed_s: float = 0.0
     """On the owner's clock."""
 
+    @property
+    def lingers(self) -> bool:
+        when = self.trigger.injection.when
+        return self.state == "active" and when.lingers and self.trigger.fired < (when.limit or 0)
+
 
 class Schedule:
     """Several injections over the gates of one estate.
@@ -152,6 +157,21 @@ class Schedule:
         for name in active:
             self._heal(self._entries[name])
         return active
+
+    @property
+    def lingering(self) -> list[str]:
+        """The injections that are armed until they have fired often enough, and have not."""
+        return [name for name, entry in self._entries.items() if entry.lingers]
+
+    def heal_most(self, now_s: float) -> list[str]:
+        """The workload is over: heal everything but what lingers, and call off what is still to come; returns what lingers."""
+        self.advance(now_s)
+        for entry in self._entries.values():
+            if entry.state == "active" and not entry.lingers:
+                self._heal(entry)
+            elif entry.state == "waiting":
+                self._call_off(entry, "never armed: the run ended before its window")
+        return self.lingering
 
     def heal_all(self, now_s: float) -> None:
         """Heal everything for good; whatever was still to come is called off."""

@@ -318,6 +318,7 @@ DEFECTS: dict[str, Defect] = {
         ),
         shown_in="black-friday",
         seconds=15,
+        first="redelivered_events_change_nothing",
     ),
     "ack-before-durable": Defect(
         "Acknowledges events that it holds in memory only, and loses them when work piles up; nothing is polled.",
@@ -362,6 +363,7 @@ DEFECTS: dict[str, Defect] = {
             "stock_agrees_after_settling",
             "prices_published",
         ),
+        first="no_phantom_order",
     ),
     "forgets-the-rest": Defect(
         "Never voids a payment, cancels short lines in the OMS alone, decides no cancellation, confirms no refund.",
@@ -484,6 +486,7 @@ DEFECTS: dict[str, Defect] = {
         ),
         shown_in="poison-order",
         seconds=8,
+        first="poison_orders_hold_up_nobody",
     ),
     "token-storm": Defect(
         "Fetches an access token for every call.",
@@ -540,11 +543,13 @@ DEFECTS: dict[str, Defect] = {
         "Reckons what it captures in floats and cuts the cents off.",
         lambda: Policies(steps=Floats()),
         ("captured_once_in_the_right_amount", "money_balances"),
+        first="captured_per_parcel",
     ),
     "voids-early": Defect(
         "Gives back the rest of a payment when the first parcel is captured, with others still to come.",
         lambda: Policies(steps=VoidsEarly()),
         ("only_refused_orders_stay_parked", "voided_once"),
+        first="voided_once",
     ),
     "first-page-only": Defect(
         "Reads the first page of a list for the whole, and asks next time for what changed since.",
@@ -565,6 +570,7 @@ DEFECTS: dict[str, Defect] = {
         lambda: Policies(batch=AllDone()),
         ("acknowledged_webhook_has_its_effect", "stock_agrees_after_settling", "stock_adjusted_once"),
         shown_in="half-answers",
+        first="failed_items_retried",
     ),
     "accepted-is-posted": Defect(
         "Takes the ERP's 202 for posted, and requests the goods at once.",
@@ -582,6 +588,7 @@ DEFECTS: dict[str, Defect] = {
         "Reckons what it captures net, line by line and rounded, and adds the tax to the sum.",
         lambda: Policies(steps=PerLine()),
         ("captured_once_in_the_right_amount", "money_balances"),
+        first="captured_per_parcel",
     ),
     "drops-currency": Defect(
         "Publishes every price as if it were in pounds, and never looks what is listed.",
@@ -602,6 +609,7 @@ DEFECTS: dict[str, Defect] = {
         ),
         shown_in="payments-flaky",
         seconds=10,
+        first="captured_per_parcel",
     ),
     "captures-at-posting": Defect(
         "Captures the whole order when it is posted, before anything has left.",
@@ -610,6 +618,7 @@ DEFECTS: dict[str, Defect] = {
             "acknowledged_webhook_has_its_effect",
             "posting_sequence",
         ),
+        first="captured_per_parcel",
     ),
     "restocks-twice": Defect(
         "Books what came back as a receipt, although the credit memo takes it back.",
@@ -620,6 +629,7 @@ DEFECTS: dict[str, Defect] = {
         "Adds each change of availability to a listing that it read up to a second ago.",
         lambda: Policies(wording=ReadsThenWrites()),
         ("stock_agrees_after_settling",),
+        first="published_values_are_true",
     ),
     "local-time": Defect(
         "Reads times without their zone, so that prices hold an hour too soon.",

@@ -67,8 +67,10 @@ class RunRecord:
                     "where": ".".join(
                         part for part in (injection.where.system, injection.where.operation) if part
                     ),
+                    "optional": entry.optional,
+                    "needs": entry.needs,
                 }
-                for injection in scenario.injections()
+                for entry, injection in zip(scenario.schedule, scenario.injections(), strict=True)
             ],
             "systems": {},
             "estate_clients": [],

@@ -35,6 +35,8 @@ from .sut_levers import SutLevers
 from .sut_log import look_through
 
 TICK_S = 0.1
+MOST_LINGERING_S = 20.0
+"""So long after the workload faults may stay armed that end by being fired; then everything is healed."""
 PROGRESS_S = 0.5
 
 
@@ -308,7 +310,19 @@ class Runner:
         if estate.lost:
             settling.at_most(BRIEFLY_S)
         self._enter("heal")
+        if schedule.heal_most(loop.time()) and not self._interrupted.is_set():
+            await self._linger(sut, schedule, settling)
         schedule.heal_all(loop.time())
+
+    async def _linger(self, sut: Sut | Nobody, schedule: Schedule, settling: Settling) -> None:
+        """Some faults follow a flow that comes late: wait for it, until nothing comes any more."""
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + MOST_LINGERING_S
+        settling.begin_anew()
+        while schedule.lingering and sut.alive and not self._interrupted.is_set() and loop.time() < end_s:
+            if settling.is_quiet and not await sut.pending():
+                return
+            await self._unless_interrupted(TICK_S)
 
     def _why_stop(self, estate: Standing) -> str | None:
         """Why the workload need not go on."""

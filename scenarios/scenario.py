@@ -204,6 +204,8 @@ class Scenario(Value):
     estate: EstateChoice = Field(default_factory=EstateChoice)
     workload: Workload = Field(default_factory=Workload)
     schedule: tuple[ScheduleEntry, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Injections that were taken from the schedule, for the system under test can never meet them; not for users to set."""
     settle: Settle = Field(default_factory=Settle)
     deliveries: Deliveries = Field(default_factory=Deliveries)
     suites: tuple[Literal["standard"], ...] = ()
@@ -371,7 +373,8 @@ class Scenario(Value):
         ]
         kept = tuple(entry for entry in self.schedule if entry.id not in left_out)
         replays = self.replay_parked if kept or not left_out else 0
-        return self.model_copy(update={"schedule": kept, "replay_parked": replays}), left_out
+        update = {"schedule": kept, "replay_parked": replays, "left_out": (*self.left_out, *left_out)}
+        return self.model_copy(update=update), left_out
 
     def impossible_with(self, sut: "SutConfig | None") -> str | None:
         """Why it cannot be run with this system under test, or with none; None where it can."""

@@ -25,6 +25,7 @@ WHOLE_SYSTEMS = {
 }
 """Seams that know no single operation, and what they act on."""
 
+FIRED = re.compile(r"[1-9][0-9]{0,5} fired")
 PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 
 
@@ -56,6 +57,12 @@ class ScheduleEntry(Value):
     probability: Annotated[Number, Field(gt=0, le=1)] = 1.0
     every: Annotated[Whole, Field(ge=1)] | None = None
     limit: Annotated[Whole, Field(ge=1)] | None = None
+    until: str | None = None
+    """``5 fired``: armed until it has fired so often, after the workload as well, so that it follows a flow that comes late."""
+    optional: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """The habit that it needs and a correct middleware may do without, in words: where it never fired, it is left out."""
+    needs: str | None = None
+    """With ``optional``: the operation that the habit shows in; a middleware that calls it must meet the fault after all."""
     nth: Annotated[Whole, Field(ge=1)] | None = None
     order_ref: str | None = None
     changes_only: Flag | None = None
@@ -82,6 +89,32 @@ class ScheduleEntry(Value):
         except ChaosError as error:
             raise Wrong(("set",) if self.settings else ("fault",), str(error)) from None
         return self
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        if self.needs is not None and self.optional is None:
+            raise Wrong(
+                ("needs",), "goes with 'optional', which says in words what a middleware may do without"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _ends_one_way(self) -> Self:
+        if self.until is None:
+            return self
+        if FIRED.fullmatch(self.until) is None:
+            raise Wrong(
+                ("until",), f"must be how often it has fired, like '5 fired', got {shown(self.until)}"
+            )
+        for name, value in (("for", self.lasts), ("limit", self.limit)):
+            if value is not None:
+                raise Wrong(("until",), f"and {name} ({value}) exclude each other: choose one")
+        return self
+
+    @property
+    def most(self) -> int | None:
+        """So often it fires at most."""
+        return self.limit if self.until is None else int(self.until.split()[0])
 
     @property
     def system(self) -> str:
@@ -162,6 +195,8 @@ class ScheduleEntry(Value):
         """As one that starts now, in mid-run, and heals after ``for`` seconds. Raises Wrong."""
         if self.at != 0.0:
             raise Wrong(("at",), f"an injection by hand starts now; leave it out, got {shown(self.at)}")
+        if self.until is not None:
+            raise Wrong(("until",), "is for a schedule; by hand, give 'for' or heal it yourself")
         if isinstance(self.lasts, str) or self.lasts == 0:
             raise Wrong(("for",), f"must be seconds above 0, got {shown(self.lasts)}")
         self._check_place(systems)
@@ -175,7 +210,8 @@ class ScheduleEntry(Value):
         return {
             "every": self.every,
             "probability": self.probability,
-            "limit": self.limit,
+            "limit": self.most,
+            "lingers": self.until is not None,
             "after": self.after,
             "ramp_s": self.ramp_s,
             "seed": self.seed,

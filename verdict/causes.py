@@ -69,22 +69,23 @@ def _placed(
     systems: Mapping[str, str],
 ) -> Finding:
     """The finding with its cause: the lowest of all that may account for it, itself among them."""
-    keys: list[Key] = [_key(result, finding)]
-    for other, cause in about[finding.about]:
+    led_to = {
+        other.id
+        for one in finding.abouts
+        for other, later in about[one]
+        if result.leads_to and _leads_to(result, finding, other, later, systems)
+    }
+    own = _key(result, finding)
+    keys: list[Key] = [(Tier.CAUSE, result.step, result.id) if led_to else own]
+    related = finding.abouts if result.is_general else (finding.about,)
+    for other, cause in (placed for one in related for placed in about[one]):
         if other is result:
             continue
         if _leads_to(other, cause, result, finding, systems):
             keys.append((Tier.CAUSE, other.step, other.id))
-        elif cause.about == finding.about:
+        elif cause.about in related:
             keys.append(_key(other, cause))
-    if result.leads_to:  # what it leads to cannot be what led to it
-        led_to = {
-            other.id
-            for other, later in about[finding.about]
-            if _leads_to(result, finding, other, later, systems)
-        }
-        keys = [key for key in keys if key[2] not in led_to]
-    first = min(keys)[2]
+    first = min(key for key in keys if key[2] not in led_to)[2]  # what it leads to cannot be what led to it
     return finding if first == result.id else replace(finding, consequence_of=first)
 
 

@@ -191,6 +191,7 @@ def _injections(history: History) -> tuple[InjectionResult, ...]:
                 armed=int(log.get("armed", 0)),
                 fired=int(log.get("fired", 0)),
                 by_hand=bool(log.get("by_hand", False)),
+                left_out=None if log.get("fired") else validity.left_out(history, plan),
             )
         )
     return tuple(found)

@@ -236,6 +236,8 @@ class InjectionResult:
     fired: int
     by_hand: bool = False
     """From the command line in mid-run: it may stay without effect."""
+    left_out: str | None = None
+    """Why it never fired and need not have: it acts on a habit that a correct middleware may do without."""
 
     def document(self) -> dict[str, Any]:
         return {
@@ -245,6 +247,7 @@ class InjectionResult:
             "armed": self.armed,
             "fired": self.fired,
             "by_hand": self.by_hand,
+            "left_out": self.left_out,
         }
 
 
@@ -259,6 +262,7 @@ Concern = Literal[
     "estate",
     "flow",
     "fault",
+    "scenario",
     "replay",
     "settling",
     "history",

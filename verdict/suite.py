@@ -18,6 +18,11 @@ class Part:
     folder: Path
     verdict: Verdict
 
+    @property
+    def is_idle(self) -> bool:
+        """None of its faults can strike this middleware: it counts for nothing in a suite, neither as passed nor against it."""
+        return self.verdict.verdict == "inconclusive" and set(self.verdict.validity.about) == {"scenario"}
+
 
 @dataclass(frozen=True, slots=True)
 class SuiteVerdict:
@@ -30,8 +35,8 @@ class SuiteVerdict:
 
     @property
     def verdict(self) -> Outcome:
-        """Any fail fails; then anything inconclusive or missing is inconclusive; the rest passes."""
-        found = {part.verdict.verdict for part in self.parts}
+        """Any fail fails; then anything inconclusive or missing is inconclusive; the rest passes. What was not exercised is left out."""
+        found = {part.verdict.verdict for part in self.parts if not part.is_idle}
         if "fail" in found:
             return "fail"
         return "inconclusive" if self.missing or found != {"pass"} else "pass"

@@ -60,6 +60,8 @@ class WmsSettings:
     return_max_s: float = 300.0
     return_less_share: float = 0.1
     """Share of returned lines of several units of which one stays away."""
+    return_empty_share: float = 0.0
+    """Share of returns of which nothing comes back at all."""
     unsellable_share: float = 0.2
     """Share of returned lines of which one unit cannot be sold again."""
     locations: tuple[str, ...] = ("north", "south")
@@ -612,7 +614,9 @@ class WmsLedger(Ledger):
     def _what_came(self, expected: ExpectedReturn) -> tuple[ReceivedLine, ...]:
         """By dice on the return and its lines: a unit may stay away, a unit may be past selling."""
         chance, settings = self.world.dice.chance, self.settings
-        came = []
+        came: list[ReceivedLine] = []
+        if chance(settings.return_empty_share, "nothing_comes", expected.return_id):
+            return ()
         for line in expected.lines:
             about = (expected.return_id, line.line_id)
             units = line.quantity

@@ -118,6 +118,13 @@ def test_the_specific_comes_before_the_outcome_as_a_whole(history: History) -> N
     assert told(history, whole) == [("has_its_effect", [None])]
 
 
+def test_an_outcome_as_a_whole_follows_from_what_is_wrong_with_what_it_names(history: History) -> None:
+    event = replace(omission("evt-1"), order_ref=None, explains=("tea GBP",))
+    whole = broken("has_its_effect", event, is_general=True)
+    price = broken("price_missing", replace(omission("tea GBP"), order_ref=None), severity="major")
+    assert told(history, whole, price) == [("price_missing", [None]), ("has_its_effect", ["price_missing"])]
+
+
 def test_one_page_accounts_for_the_orders_that_it_names(history: History) -> None:
     page = replace(act("erp list", "c1"), order_ref=None, explains=("A", "B"))
     cause = broken("page_not_followed", page, severity="major", leads_to=("omissions",))
@@ -125,6 +132,15 @@ def test_one_page_accounts_for_the_orders_that_it_names(history: History) -> Non
     ordered = told(history, lost, cause)
     assert ordered[0] == ("page_not_followed", [None])
     assert ordered[1] == ("lost", [None, "page_not_followed", "page_not_followed"]), "that of C is its own"
+
+
+def test_conduct_that_leads_to_more_stands_before_conduct_that_does_not(history: History) -> None:
+    loud = broken("asked_for_ever", act(guilty="c1"), step=4, class_="retry")
+    poison = broken(
+        "holds_up_others", act(guilty="c1", explains=("B",)), step=14, class_="retry", leads_to=("omissions",)
+    )
+    ordered = told(history, loud, poison, broken("lost", omission("B"), omission("C")))
+    assert ordered[0] == ("holds_up_others", [None])
 
 
 def test_the_gravest_is_told_first_and_a_cause_is_as_grave_as_what_follows(history: History) -> None:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from peakproof.history.records import Effect, WorkloadItem
+from peakproof.verdict.judge import judge_history
 from peakproof.verdict.result import InjectionResult
 from peakproof.verdict.validity import check
 
@@ -22,6 +23,7 @@ from .histories import (
     cancelled,
     history_of,
     listed,
+    mark,
     moved,
     posted,
     price_listed,
@@ -165,7 +167,43 @@ def test_an_injection_that_never_fired_is_named() -> None:
     (reason,) = reasons(
         SOUND, BOOKED, FIRED, InjectionResult("i2", "lost-reply", "payments", armed=1, fired=0)
     )
-    assert reason == "injection i2 (lost-reply on payments) never fired"
+    assert (
+        reason
+        == "injection i2 (lost-reply on payments) never fired: no call or delivery came that it acts on"
+    )
+
+
+def test_a_fault_that_healed_before_its_flow_began_says_so() -> None:
+    rows: list[Row] = [
+        *BOOKED,
+        at(1, mark("armed", injection="i2", system="payments")),
+        at(5, mark("healed", injection="i2", system="payments")),
+        *(at(n, call("refund_payment", system="payments")) for n in (3, 8, 9)),
+    ]
+    (reason,) = reasons(
+        SOUND, rows, FIRED, InjectionResult("i2", "lost-reply", "payments.refund_payment", armed=1, fired=0)
+    )
+    assert reason.endswith(
+        "never fired: of 3 matching calls came 2 after it had healed at 4.0 s, 1 while it was armed, none of which it could act on"
+    )
+
+
+def test_an_injection_on_a_habit_that_a_middleware_does_without_is_left_out() -> None:
+    habit = {
+        "id": "i2",
+        "fault": "partial-batch",
+        "where": "erp",
+        "optional": "bulk calls",
+        "needs": "create_many",
+    }
+    run = {**SOUND, "injections": [habit]}
+    with history_of(BOOKED, run=run) as history:
+        verdict = judge_history(history)
+    assert [fault.left_out for fault in verdict.faults] == ["bulk calls"]
+    assert verdict.validity.about == ("scenario",), "not one fault of the scenario could strike"
+    with history_of([*BOOKED, call("create_many")], run=run) as history:
+        verdict = judge_history(history)
+    assert verdict.validity.about == ("fault",), "it has the habit, and the fault never struck"
 
 
 @pytest.mark.parametrize(

@@ -140,8 +140,10 @@ SELECT e.event_id                                                               
        [e.delivery_id, e.effect_id]                                                       AS evidence,
        e.order_ref,
        NULL                                                                               AS guilty,
+       [x FOR x IN [e.sku, f.ref, e.sku || ' ' || f.currency] IF x IS NOT NULL]           AS explains,
        CASE WHEN e.order_ref IS NOT NULL AND w.event_id IS NULL
             THEN 'Write the event to durable storage before answering 2xx, and work it off from there until it is done.' END AS remedy
 FROM   results AS e
 LEFT   JOIN worked_on AS w ON w.event_id = e.event_id
+LEFT   JOIN effects AS f ON f.effect_id = e.effect_id AND NOT e.done
 LEFT   JOIN accepted_orders AS o ON o.order_ref = e.order_ref

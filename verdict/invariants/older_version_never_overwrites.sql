@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: major
 -- step:     92
+-- leads_to: acts, omissions
 -- cause:    Events or batches that were overtaken are applied in the order of arrival, without a look at their version.
 -- remedy:   Keep the last version sent per SKU and target, drop what is older, and send one update per SKU at a time.
 WITH told AS (
@@ -20,6 +21,7 @@ SELECT concat_ws(' ', system, sku, part)                                        
                 format('{} updates in order', count(*)))                                  AS finding,
        coalesce(flatten(list([previous_id, effect_id] ORDER BY at_ns) FILTER (WHERE version < newest)),
                 [min(effect_id)])                                                         AS evidence,
-       arg_min(effect_id, at_ns) FILTER (WHERE version < newest)                          AS guilty
+       arg_min(effect_id, at_ns) FILTER (WHERE version < newest)                          AS guilty,
+       [sku, sku || ' ' || system, concat_ws(' ', sku, part)]                             AS explains
 FROM   told
 GROUP  BY system, kind, sku, part

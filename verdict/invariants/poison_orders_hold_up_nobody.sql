@@ -32,7 +32,7 @@ WITH works (operation, topic) AS ( -- what has to be heard before a step is poss
 ), windows AS (
     SELECT injection, any_value(system) AS system, min(at_ns) FILTER (WHERE mark = 'armed') AS began_ns,
            coalesce(max(at_ns) FILTER (WHERE mark = 'healed'), 9223372036854775807) AS healed_ns
-    FROM   faults GROUP BY injection
+    FROM   faults WHERE fault <> 'poison-order' GROUP BY injection -- which makes the poison, and strikes nobody else
 ), long AS ( -- in which the system itself held nobody up
     SELECT g.* FROM gaps AS g
     WHERE  g.next_ns - g.refused_ns > 5000000000
@@ -52,7 +52,7 @@ WITH works (operation, topic) AS ( -- what has to be heard before a step is poss
     WHERE  changes AND operation IN (SELECT operation FROM works) GROUP BY system, operation, order_ref
 ), held_up AS (
     SELECT g.system, g.operation, g.order_ref, count(*) AS orders, sum(g.next_ns - greatest(g.refused_ns, h.ready_ns)) / 60e9 AS order_minutes,
-           list(o.effect_id ORDER BY h.ready_ns)[:10] AS effect_ids
+           list(o.effect_id ORDER BY h.ready_ns)[:10] AS effect_ids, list(h.order_ref) AS order_refs
     FROM   long AS g
     JOIN   heard AS h ON h.operation = g.operation AND h.ready_ns < g.next_ns - 5000000000 AND h.order_ref <> g.order_ref
     JOIN   accepted_orders AS o ON o.order_ref = h.order_ref AND NOT o.before_run
@@ -65,6 +65,7 @@ SELECT g.order_ref                                                              
        format('{} refused it for good; the next call about another order came {:.1f} s later{}', g.system, (g.next_ns - g.refused_ns) / 1e9,
               coalesce(format(', and {} orders waited: {:.1f} order-minutes', h.orders, h.order_minutes), '')) AS finding,
        list_concat([g.call_id], h.effect_ids)                                             AS evidence,
-       g.call_id                                                                          AS guilty
+       g.call_id                                                                          AS guilty,
+       h.order_refs                                                                       AS explains
 FROM   gaps AS g
 LEFT   JOIN held_up AS h ON h.system = g.system AND h.operation = g.operation AND h.order_ref = g.order_ref

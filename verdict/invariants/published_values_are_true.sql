@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     89
+-- leads_to: acts, omissions
 -- cause:    A change is added to a number that was read before, or the number of one event is sent with the version of another.
 -- remedy:   Pass on the absolute quantity together with the version that it came with; never add a difference to what was last seen.
 -- Values that a source never stated under that version (forged, or of before the run) are not examined.
@@ -30,6 +31,7 @@ SELECT concat_ws(' ', system, sku, location)                                    
             ELSE format('{} values passed on as stated', count(*)) END                    AS finding,
        CASE WHEN bool_or(wrong) THEN flatten(list([stated_id, effect_id] ORDER BY at_ns) FILTER (WHERE wrong))
             ELSE [min(effect_id)] END                                                     AS evidence,
-       arg_min(effect_id, at_ns) FILTER (WHERE wrong)                                     AS guilty
+       arg_min(effect_id, at_ns) FILTER (WHERE wrong)                                     AS guilty,
+       [sku, sku || ' ' || system]                                                        AS explains
 FROM   compared
 GROUP  BY kind, system, sku, location

@@ -2,7 +2,7 @@
 -- flow:     return-to-refund
 -- class:    consistency
 -- severity: major
--- step:     81
+-- step:     79
 -- cause:    The return is looked up in the middleware's own tables, which do not go back far enough.
 -- remedy:   When a return names an order that is not known, read the order from its channel and carry the return through.
 WITH unseen AS (
