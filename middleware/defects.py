@@ -326,6 +326,7 @@ DEFECTS: dict[str, Defect] = {
         ("acknowledged_webhook_has_its_effect", "no_order_lost", "statuses_agree_after_settling"),
         shown_in="middleware-restart",
         seconds=12,
+        first="no_order_lost",
     ),
     "ignores-retry-after": Defect(
         "Tries again after 20 ms, whatever Retry-After says.",
@@ -378,6 +379,7 @@ DEFECTS: dict[str, Defect] = {
         ),
         shown_in="black-friday",
         seconds=15,
+        first="cancellations_decided",
     ),
     "hasty": Defect(
         "Requests goods before the order is posted, refunds before the credit memo is, accepts every cancellation.",
@@ -643,6 +645,7 @@ DEFECTS: dict[str, Defect] = {
             "acknowledged_webhook_has_its_effect",
             "stock_agrees_after_settling",
         ),
+        first="stock_agrees_after_settling",
     ),
     "by-id-alone": Defect(
         "Tells events apart by their id alone: an order that comes under another id is booked again.",
@@ -654,6 +657,7 @@ DEFECTS: dict[str, Defect] = {
         ),
         shown_in="duplicate-webhooks",
         seconds=8,
+        first="redelivered_events_change_nothing",
     ),
     "ids-in-memory": Defect(
         "Keeps the ids of events in memory: what comes again after a restart is booked again.",
@@ -665,6 +669,7 @@ DEFECTS: dict[str, Defect] = {
         ),
         shown_in="middleware-restart",
         seconds=14,
+        first="redelivered_events_change_nothing",
     ),
     "first-topics-only": Defect(
         "Acknowledges and drops the topics that its first version did not know; nothing is polled.",
@@ -675,11 +680,13 @@ DEFECTS: dict[str, Defect] = {
             "returns_carried_through_once",
             "prices_published",
         ),
+        first="cancellations_decided",
     ),
     "acknowledges-failures": Defect(
         "Acknowledges events that it could not take; nothing is polled.",
         lambda: Policies(acknowledge=AcknowledgesFailures(), reconciles=False),
         ("acknowledged_webhook_has_its_effect", "no_order_lost"),
+        first="no_order_lost",
     ),
     "no-jitter": Defect(
         "Waits longer each time, all callers in step, and leaves no failing system alone.",
@@ -699,6 +706,7 @@ DEFECTS: dict[str, Defect] = {
         "Answers cancellations under the order's number, takes the 404 for not yet, and asks every second, for ever.",
         lambda: Policies(steps=DecidesByOrder(), retry=NotThereYet()),
         ("refusals_not_asked_for_ever", "cancellations_decided"),
+        first="cancellations_decided",
     ),
     "retries-blindly": Defect(
         "Sends no Idempotency-Key and asks again after a lost reply without a look.",
@@ -710,6 +718,7 @@ DEFECTS: dict[str, Defect] = {
         ),
         shown_in="lost-replies",
         seconds=8,
+        first="oms_orders_created_exactly_once",
     ),
     "head-is-enough": Defect(
         "Takes a reply that breaks off after its status for a success.",
@@ -721,6 +730,7 @@ DEFECTS: dict[str, Defect] = {
         ),
         shown_in="half-answers",
         seconds=8,
+        first="failed_items_retried",
     ),
     "logs-secrets": Defect(
         "Logs every request with its headers, the access token among them.",

@@ -362,7 +362,12 @@ class Runner:
         """Wait until nothing changes any more, or the deadline; then look whether the SUT is still there."""
         self._enter("settle")
         settled, reason = await settling.wait(sut, self._interrupted)
-        self._record.add(settled=settled, settle_reason=reason, in_vain_since_ns=settling.in_vain_since_ns)
+        self._record.add(
+            settled=settled,
+            settle_reason=reason,
+            in_vain_since_ns=settling.in_vain_since_ns,
+            pending=settling.pending,
+        )
         if isinstance(sut, Sut) and not sut.alive:
             self.death = sut.death()
             self._record.add_of_sut(exit=sut.exit_code, death=self.death.message)

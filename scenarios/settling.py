@@ -75,6 +75,8 @@ class Settling:
         self._sleep = sleep
         self.in_vain_since_ns: int | None = None
         """Of a run that ended so: after this moment nothing happened but that the same things were asked and refused again."""
+        self.pending: int | None = None
+        """What the SUT said last that it still has to do."""
         self._since_ns = 0
         """Quiet from before is none: the SUT was last seen down by a fault, or asked for something, and what it does about
         it has yet to come."""
@@ -112,21 +114,23 @@ class Settling:
         """
         self.in_vain_since_ns = None
         deadline_ns = self._clock() + round(self._settle.max_s * 1e9)
-        pending: int | None = None
         while sut.alive and self._clock() < deadline_ns:
             if interrupted.is_set():
                 deadline_ns = min(deadline_ns, self._clock() + round(BRIEFLY_S * 1e9))
             if sut.is_down:
                 self.begin_anew()
             elif self.is_quiet:
-                pending = await sut.pending()
-                if not pending:
+                self.pending = await sut.pending()
+                if not self.pending:
                     return True, f"nothing changed for {self._settle.quiet_s:g} s"
             await self._sleep(LOOK_S)
         if not sut.alive:
             return False, "the system under test ended"
         if self.is_quiet:
-            return True, f"nothing changes, although the system under test says that {pending} are pending"
+            return (
+                True,
+                f"nothing changes, although the system under test says that {self.pending} are pending",
+            )
         if self._has_done_its_part and await sut.pending() == 0:
             return True, "the system under test says that nothing is pending"
         if interrupted.is_set():
@@ -139,4 +143,7 @@ class Settling:
                 True,
                 "nothing changes, although the system under test keeps asking for what is refused each time",
             )
-        return False, f"still busy after {self._settle.max_s:g} s (settle.max_s)"
+        self.pending = await sut.pending()
+        busy = [f"the estate still had {self._estate.pending} things to do"] if self._estate.pending else []
+        busy += [f"the system under test said that {self.pending} are pending"] if self.pending else []
+        return False, "; ".join([f"still busy after {self._settle.max_s:g} s (settle.max_s)", *busy])

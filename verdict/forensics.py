@@ -160,7 +160,8 @@ def examine(history: History) -> Forensics:
 def _retries(history: History) -> Iterable[RetryPolicy]:
     waits: defaultdict[str, dict[int, tuple[int, float, float]]] = defaultdict(dict)
     for row in history.rows(
-        """
+        f"""
+        WITH troubled_calls AS ({OF_ITS_OWN})
         SELECT system, turn, count(*) AS waits, median(wait_s) AS median_s,
                quantile_cont(wait_s, 0.9) - quantile_cont(wait_s, 0.1) AS spread_s
         FROM  (SELECT system, turn, (at_ns - replied_before_ns) / 1e9 AS wait_s
@@ -212,6 +213,15 @@ def _retries(history: History) -> Iterable[RetryPolicy]:
             given_up=given_up,
             confidence=_confidence(count + row["told_to_wait"]),
         )
+
+
+OF_ITS_OWN = """
+    SELECT t.* FROM troubled_calls AS t
+    ASOF   LEFT JOIN (SELECT order_ref, at_ns, replied_ns, attempt FROM deliveries WHERE order_ref IS NOT NULL) AS d
+           ON d.order_ref = t.order_ref AND d.at_ns <= t.at_ns
+    WHERE  NOT coalesce(d.attempt > 1 AND d.replied_ns >= t.at_ns, false)
+"""
+"""Attempts without those made while a redelivered webhook waits for its answer: their waits are the sender's ladder."""
 
 
 def _in_a_row(known: Mapping[int, tuple[int, float, float]]) -> list[float]:

@@ -60,6 +60,11 @@ def judge_history(history: History, *, extra: Iterable[str] = (), objectives: It
     injections = _injections(history)
     checked = validity.check(history, injections)
     outcome, reasons = conclude(results, checked, met)
+    if outcome == "fail" and (pending := history.run.get("pending")):
+        reasons = (
+            *reasons,
+            f"the middleware said at the end that {pending} were still pending (pending_url)",
+        )
     return Verdict(
         run=_facts(history, flows),
         verdict=outcome,

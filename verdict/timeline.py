@@ -9,14 +9,16 @@ from ..history.reader import History
 # One line a row of the history: the columns that say most, whatever its table. Rows are chosen before they are worded.
 _LINES = """
     SELECT call_id AS id, at_ns, 'call' AS what, system, order_ref, sku, subject,
-           concat_ws(' ', operation, CASE WHEN attempt > 1 THEN format('(attempt {{}})', attempt) END, '→',
+           concat_ws(' ', operation, CASE WHEN turn > 1 THEN format('(attempt {{}})', turn) END, '→',
                      coalesce(status::VARCHAR, 'no reply'), outcome, error,
                      CASE WHEN committed AND outcome <> 'ok' THEN 'but carried out' END,
                      CASE WHEN replayed THEN 'replayed' END,
-                     CASE WHEN retry_after_s IS NOT NULL THEN format('wait {{}} s', retry_after_s) END,
+                     CASE WHEN retry_after_s IS NOT NULL
+                          THEN format('wait {{:.1f}} s{{}}', retry_after_s, CASE retry_after_form WHEN 'date' THEN ' (as a date)' ELSE '' END) END,
+                     CASE WHEN if_match IS NOT NULL THEN format('if-match {{}}', if_match) END,
                      CASE WHEN idempotency_key IS NOT NULL THEN format('key {{}}', idempotency_key) END,
                      CASE WHEN len(faults) > 0 THEN format('fault {{}}', array_to_string(faults, ', ')) END) AS words
-    FROM   calls WHERE {calls}
+    FROM   calls LEFT JOIN (SELECT call_id, turn FROM repeated_calls) USING (call_id) WHERE {calls}
     UNION  ALL
     SELECT effect_id, at_ns, 'effect', system, order_ref, sku, order_ref,
            concat_ws(' ', kind, document_id, ref, sku, location,

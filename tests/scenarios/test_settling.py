@@ -110,7 +110,8 @@ async def test_it_is_over_when_nothing_has_changed_for_so_long() -> None:
 @pytest.mark.parametrize("busy", [World(pending=1), World(under_way=1)], ids=["estate", "shoppers"])
 async def test_it_is_not_over_while_something_is_under_way(busy: World) -> None:
     settled, reason, after_s = await outcome(busy)
-    assert (settled, reason) == (False, "still busy after 30 s (settle.max_s)")
+    assert not settled
+    assert reason.startswith("still busy after 30 s (settle.max_s)")
     assert after_s == pytest.approx(30, abs=0.2)
 
 
@@ -147,7 +148,8 @@ async def test_who_never_rests_may_say_that_it_is_done() -> None:
 
 async def test_its_word_does_not_stand_for_what_the_estate_still_means_to_do() -> None:
     settled, reason, _ = await outcome(World(says=0, pending=1))
-    assert (settled, reason) == (False, "still busy after 30 s (settle.max_s)")
+    assert not settled
+    assert reason == "still busy after 30 s (settle.max_s); the estate still had 1 things to do"
 
 
 async def test_a_death_ends_the_wait() -> None:
@@ -219,7 +221,9 @@ async def test_who_stops_in_time_was_only_patient() -> None:
     ],
 )
 async def test_it_is_not_in_vain_while_anything_may_still_come(world: World) -> None:
-    assert await settle_while_refused(world) == (False, "still busy after 30 s (settle.max_s)", None)
+    settled, reason, in_vain_since_ns = await settle_while_refused(world)
+    assert (settled, in_vain_since_ns) == (False, None)
+    assert reason.startswith("still busy after 30 s (settle.max_s)")
 
 
 async def test_after_ctrl_c_nothing_is_held_in_vain() -> None:

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from peakproof.history.records import Call
+from peakproof.history.records import Call, Delivery
 
 from .cases import Case, cases, name_of
 from .histories import (
@@ -13,15 +13,18 @@ from .histories import (
     body,
     booked,
     call,
+    cancelled,
     created,
     failed,
     listed,
     mark,
+    no_reply,
     parked,
     price_listed,
     price_set,
     refused,
     token,
+    told,
 )
 
 FIRST_PAGE = body('{"items":[],"next_cursor":"a1"}')
@@ -36,6 +39,10 @@ def page(of: str, *, cursor: str | None = None) -> Call:
 def many(answer: str, *subjects: str) -> Call:
     made = call("publish_availability_batch", order=None, system="web", status=207, subjects=list(subjects))
     return msgspec.structs.replace(made, response_body=answer)
+
+
+def erp_says(topic: str) -> Delivery:
+    return msgspec.structs.replace(told(topic), system="erp")
 
 
 ONE_FAILED = body(
@@ -80,10 +87,21 @@ def late(*at_s: float, placed_s: float = 2.0) -> list[Row]:
 
 CASES = [
     *cases(
+        "unclear_requests_followed_up",
+        ("not exercised", "every answer was clear", [accepted(), call(), refused()]),
+        ("holds", "repeated", [accepted(), no_reply(), call()]),
+        ("holds", "looked up", [accepted(), no_reply(), call("list_sales_orders", changes=False, body=None)]),
+        ("holds", "told by an event", [accepted(), no_reply(committed=True), erp_says("sales_order.posted")]),
+        ("holds", "cancelled meanwhile", [accepted(), no_reply(), cancelled()]),
+        ("holds", "given up on, visibly", [accepted(), no_reply(), parked()]),
+        ("violated", "taken for success, although it was one", [accepted(), no_reply(committed=True)]),
+        ("violated", "taken for failure", [accepted(), no_reply()]),
+        ("indeterminate", "the run was cut off", [accepted(), no_reply()]),
+    ),
+    *cases(
         "in_flight_conflicts_followed_up",
         ("not exercised", "nothing was in flight", [accepted(), call()]),
         ("holds", "in flight, then done", [accepted(), in_use(), call(key="k1")]),
-        ("holds", "the first request was answered after all", [accepted(), in_use(), call(key="k1")]),
         (
             "holds",
             "looked up",

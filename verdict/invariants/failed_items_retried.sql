@@ -8,7 +8,7 @@
 -- remedy:   Read the result of each item, and send every one again that failed with 429 or 5xx, alone or in the next bulk call.
 WITH bulk AS MATERIALIZED (
     SELECT call_id, system, client, at_ns, replied_ns, subjects, response_body
-    FROM   sut_calls WHERE changes AND status = 207 AND subjects IS NOT NULL
+    FROM   sut_calls WHERE changes AND (status = 207 OR outcome = 'unknown') AND subjects IS NOT NULL AND response_body IS NOT NULL
 ), answers AS MATERIALIZED ( -- few of many bodies
     SELECT hash, any_value(text) AS text FROM bodies SEMI JOIN (SELECT DISTINCT response_body FROM bulk) AS b ON b.response_body = hash GROUP BY hash
 ), items AS (

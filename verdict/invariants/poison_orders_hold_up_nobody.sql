@@ -2,7 +2,7 @@
 -- flow:     order-to-erp, order-to-ship
 -- class:    retry
 -- severity: critical
--- step:     14
+-- step:     3
 -- leads_to: omissions
 -- cause:    A consumer that must not skip retries the same message for ever.
 -- remedy:   Park what is refused for good and go on with the next; never try one order again in front of the others.

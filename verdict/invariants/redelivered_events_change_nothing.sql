@@ -2,7 +2,7 @@
 -- flow:     any
 -- class:    idempotency
 -- severity: critical
--- step:     9
+-- step:     5
 -- leads_to: acts
 -- cause:    Events are told apart by their id alone, or the id is stored only after the work is done.
 -- remedy:   Keep the ids of events in durable storage, and make each step's key and look-up from the order, shipment or return, for an event may also come under a new id.
