@@ -20,8 +20,11 @@ schedule:
 
 - **Where**: `on` is a system, `*`, or one operation, topic or rule of it; `order_ref`, `sku`, `client`, `nth` (only the n-th
   attempt of the same operation on the same subject), `match` (values in the request's body), `changes_only`.
-- **When**: `at` and `for` in seconds or per cent of the workload; `after` N matches, `every` N-th, `limit`; `probability`,
-  which `ramp_s` lets grow from nothing; `seed` of its own dice, the run's unless said.
+- **When**: `at` and `for` in seconds or per cent of the workload; `until: 5 fired` instead of `for`, armed after the workload as
+  well until it has fired so often, for flows that come late; `after` N matches, `every` N-th, `limit`; `probability`, which
+  `ramp_s` lets grow from nothing; `seed` of its own dice (default: the run's).
+- **For whom**: `optional: only a middleware that makes bulk calls …` says that a correct middleware may do without what the fault
+  acts on; where it never fires it is left out with that reason, unless the operation that it `needs` was called.
 - **Keyed or not**: probability, `order_ref`, `sku`, `client`, `match` and `nth` look only at what a call is about: the same
   seed hits the same orders, whatever the timing of your middleware. Windows, ramps, `after`, `every` and `limit` repeat as a schedule
   only: which call meets them depends on the order of arrival.

@@ -57,6 +57,7 @@ class SystemClient:
         *,
         key: str | None = None,
         trace: str | None = None,
+        if_match: str | None = None,
         starting: Callable[[], None] | None = None,
     ) -> Reply:
         """Make one call when it is its turn; ``starting`` hears of it at the last moment."""
@@ -71,7 +72,7 @@ class SystemClient:
                 return unavailable.reply
             if starting is not None:
                 starting()
-            reply = await self._send(request, token, key, trace)
+            reply = await self._send(request, token, key, trace, if_match)
             if reply.status == 401:
                 self._tokens.refused(token)
             return reply
@@ -102,7 +103,9 @@ class SystemClient:
             if cursor is None:
                 return reply, items
 
-    async def _send(self, request: Request, token: str, key: str | None, trace: str | None) -> Reply:
+    async def _send(
+        self, request: Request, token: str, key: str | None, trace: str | None, if_match: str | None
+    ) -> Reply:
         headers = {"Authorization": f"Bearer {token}"}
         if request.body:
             headers["Content-Type"] = "application/json"
@@ -110,6 +113,8 @@ class SystemClient:
             headers["Idempotency-Key"] = f'"{key}"'
         if trace is not None:
             headers["traceparent"] = trace
+        if if_match is not None:
+            headers["If-Match"] = if_match
         self._log.called(request.method, request.path, headers)
         return await self._exchange(request.method, request.path, request.body or None, headers)
 

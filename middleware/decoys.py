@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from .mistakes import OneAtATime, after
+from .lapses import FetchesEarly, InBatches, Synchronous
+from .mistakes import KeysOnly, OneAtATime, after
 from .policies import Policies, StableKeys
 from .store import StoreError
 
@@ -83,6 +84,18 @@ class NoWebhooks:
 
 
 @dataclass(frozen=True, slots=True)
+class WhileThereIsRoom:
+    """A webhook is taken while little is open, and put off with a 503 otherwise."""
+
+    most_open: int = 12
+
+    async def take(self, apply: Callable[[], Awaitable[None]], backlog: Callable[[], int]) -> None:
+        if backlog() > self.most_open:
+            raise StoreError("the queue is full")
+        await apply()
+
+
+@dataclass(frozen=True, slots=True)
 class Decoy:
     """One unusual way to work: what it is in a sentence, the policies, and where it is tried."""
 
@@ -133,6 +146,36 @@ DECOYS: dict[str, Decoy] = {
         "Answers every second webhook with 503 and takes it when it comes again.",
         lambda: Policies(acknowledge=BusyEverySecondTime()),
         ("quiet-day", "missed-webhooks", "out-of-order-events", "black-friday"),
+    ),
+    "keys-only": Decoy(
+        "Stores each key before the call and trusts it: nothing is ever looked up.",
+        lambda: Policies(idempotency=KeysOnly()),
+        ("lost-replies", "payments-flaky", "middleware-restart", "network-trouble"),
+    ),
+    "in-batches": Decoy(
+        "Begins what has come together, every 1.5 s.",
+        lambda: Policies(turns=InBatches()),
+        ("slow-comeback", "black-friday", "poison-order", "cancel-race"),
+    ),
+    "full-queue": Decoy(
+        "Answers webhooks with 503 while more than a dozen steps are open.",
+        lambda: Policies(acknowledge=WhileThereIsRoom()),
+        ("black-friday", "erp-outage", "duplicate-webhooks", "slow-erp"),
+    ),
+    "starts-slowly": Decoy(
+        "Takes three seconds to be ready.",
+        lambda: Policies(starts_in_s=3.0),
+        ("middleware-restart", "quiet-day", "duplicate-webhooks", "black-friday"),
+    ),
+    "early-tokens": Decoy(
+        "Fetches the next token a minute before the present one expires.",
+        lambda: Policies(tokens=FetchesEarly),
+        ("quiet-day", "token-expiry", "black-friday", "price-storm"),
+    ),
+    "synchronous": Decoy(
+        "Answers a webhook when its work is done, or after four seconds.",
+        lambda: Policies(acknowledge=Synchronous()),
+        ("erp-outage", "slow-erp", "payments-flaky", "duplicate-webhooks"),
     ),
     "polls-only": Decoy(
         "Takes no webhooks and finds everything by polling.",

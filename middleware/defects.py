@@ -14,6 +14,26 @@ import msgspec
 from .decoys import DECOYS
 from .flows.cancel import ACCEPT, STOP
 from .flows.return_to_refund import REFUND
+from .lapses import (
+    AcceptsAtOnce,
+    CapturesAhead,
+    CreditsWhatWasAnnounced,
+    FirstFailureOnly,
+    FirstPageForEver,
+    FirstPartOnly,
+    GuessesTheVersion,
+    InFlightIsDone,
+    KeepsTheError,
+    NeverVoids,
+    NorthOnly,
+    OneKeyForParcels,
+    OneUnitLess,
+    RefundsAtReceipt,
+    SecondsOnly,
+    ThrottledIsRefused,
+    TimeoutIsFailure,
+    Uncapped,
+)
 from .missteps import (
     BookedIsPosted,
     ByOrderAlone,
@@ -520,7 +540,7 @@ DEFECTS: dict[str, Defect] = {
     "publishes-in-batches": Defect(
         "Gathers changes of stock and prices for 20 s before it publishes them.",
         lambda: Policies(gather=Batched()),
-        ("availability_published_in_time",),
+        ("availability_published_in_time", "prices_published_in_time"),
     ),
     "own-orders-only": Defect(
         "Does nothing about the return of an order from before its time.",
@@ -630,7 +650,7 @@ DEFECTS: dict[str, Defect] = {
     "reads-then-writes": Defect(
         "Adds each change of availability to a listing that it read up to a second ago.",
         lambda: Policies(wording=ReadsThenWrites()),
-        ("stock_agrees_after_settling",),
+        ("published_values_are_true", "stock_agrees_after_settling"),
         first="published_values_are_true",
     ),
     "local-time": Defect(
@@ -731,6 +751,133 @@ DEFECTS: dict[str, Defect] = {
         shown_in="half-answers",
         seconds=8,
         first="failed_items_retried",
+    ),
+    "uncapped-backoff": Defect(
+        "Waits twice as long after each failure, without an end: an order that met an outage comes minutes late.",
+        lambda: Policies(retry=Uncapped(), restraint=Unrestrained(), reconciles=False),
+        ("progress_after_healing",),
+        shown_in="erp-outage",
+        seconds=20,
+    ),
+    "waits-a-minute": Defect(
+        "One worker for everything, which waits a minute for an answer.",
+        lambda: Policies(turns=OneAtATime(), patience_s=60.0),
+        ("progress_after_healing",),
+        shown_in="hanging-replies",
+        seconds=12,
+    ),
+    "seconds-only": Defect(
+        "Reads Retry-After as seconds, and an HTTP date as nothing.",
+        lambda: Policies(retry_after=SecondsOnly(), restraint=Unrestrained()),
+        ("retry_after_honoured",),
+        shown_in="odd-waits",
+        seconds=10,
+    ),
+    "in-flight-is-done": Defect(
+        "Takes a 409 for a key in use for success; nothing is polled.",
+        lambda: Policies(retry=InFlightIsDone(), reconciles=False, patience_s=4.0),
+        ("in_flight_conflicts_followed_up", "no_order_lost"),
+        shown_in="keys-in-flight",
+        seconds=10,
+    ),
+    "throttled-is-refused": Defect(
+        "Takes a 429 for a refusal for good, and parks the order.",
+        lambda: Policies(retry=ThrottledIsRefused()),
+        ("only_refused_orders_stay_parked",),
+        shown_in="odd-waits",
+        seconds=10,
+    ),
+    "timeout-is-failure": Defect(
+        "Gives a step up when its reply never came; nothing is looked up or polled.",
+        lambda: Policies(retry=TimeoutIsFailure(), reconciles=False),
+        ("unclear_requests_followed_up",),
+        shown_in="lost-replies",
+        seconds=8,
+    ),
+    "first-failure-only": Defect(
+        "Sends the first failed item of a bulk call again, and takes the others for done; nothing is polled.",
+        lambda: Policies(batch=FirstFailureOnly(), reconciles=False),
+        ("failed_items_retried",),
+        shown_in="half-answers",
+        seconds=8,
+    ),
+    "one-key-for-parcels": Defect(
+        "Captures all parcels of an order under one key.",
+        lambda: Policies(idempotency=OneKeyForParcels()),
+        ("idempotency_key_names_one_intent",),
+    ),
+    "north-only": Defect(
+        "Requests every part from one warehouse, wherever it was allocated.",
+        lambda: Policies(wording=NorthOnly()),
+        ("fulfilled_where_allocated",),
+    ),
+    "oms-told-less": Defect(
+        "Tells the OMS of each line of several units that one unit fewer has left.",
+        lambda: Policies(wording=OneUnitLess("tell_oms")),
+        ("shipments_told_everywhere_once",),
+    ),
+    "channel-told-less": Defect(
+        "Tells the channel of each line of several units that one unit fewer has left.",
+        lambda: Policies(wording=OneUnitLess("tell_channel")),
+        ("shipments_told_everywhere_once",),
+    ),
+    "captures-ahead": Defect(
+        "Charges the whole order with its first parcel, and nothing with the others.",
+        lambda: Policies(steps=CapturesAhead()),
+        ("captured_per_parcel",),
+    ),
+    "first-part-only": Defect(
+        "Requests the first part of a split order, and forgets the others.",
+        lambda: Policies(steps=FirstPartOnly()),
+        ("fulfilled_once",),
+    ),
+    "credits-as-announced": Defect(
+        "Credits a return as it was announced, whatever came back.",
+        lambda: Policies(steps=CreditsWhatWasAnnounced()),
+        ("returns_carried_through_once",),
+        shown_in="returns-wave",
+        seconds=10,
+    ),
+    "refunds-at-receipt": Defect(
+        "Pays back when the goods have come, before the credit memo is posted.",
+        lambda: Policies(steps=RefundsAtReceipt()),
+        ("refund_paid_once_never_before_credit",),
+        shown_in="returns-wave",
+        seconds=10,
+    ),
+    "never-voids": Defect(
+        "Never gives back what is held of a payment and not charged.",
+        lambda: Policies(steps=NeverVoids()),
+        ("unfillable_orders_cancelled_and_voided", "voided_once"),
+        shown_in="moving-ground",
+        seconds=10,
+        first="voided_once",
+    ),
+    "accepts-at-once": Defect(
+        "Grants every wish to cancel at once, without asking the warehouse.",
+        lambda: Policies(steps=AcceptsAtOnce()),
+        ("cancelled_orders_not_shipped",),
+        shown_in="cancel-race",
+        seconds=12,
+    ),
+    "keeps-the-error": Defect(
+        "Keeps the error of the token endpoint as its token, for good.",
+        lambda: Policies(tokens=KeepsTheError),
+        ("access_regained",),
+        shown_in="odd-waits",
+        seconds=10,
+    ),
+    "guesses-the-version": Defect(
+        "Tells the OMS of a parcel on a condition that it guesses, and on a 412 without one.",
+        lambda: Policies(condition=GuessesTheVersion()),
+        ("conditional_writes_not_overwritten",),
+    ),
+    "first-page-for-ever": Defect(
+        "Reads the first page of each list, from the beginning each time.",
+        lambda: Policies(reading=FirstPageForEver()),
+        ("pages_followed_to_the_end", "missed_events_repaired"),
+        shown_in="long-lists",
+        seconds=10,
     ),
     "logs-secrets": Defect(
         "Logs every request with its headers, the access token among them.",

@@ -178,6 +178,13 @@ class BatchPolicy(Protocol):
         """One of each of so many items; None where the answer does not say it."""
 
 
+class ConditionPolicy(Protocol):
+    """Under which condition a request is to be carried out."""
+
+    def if_match(self, step: str, attempts: int) -> str | None:
+        """The version that the document must still have; None for whatever it has."""
+
+
 class ReadingPolicy(Protocol):
     """How a list is read that is longer than a page, and where the next look at it begins."""
 
@@ -388,6 +395,14 @@ class ItemByItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Unconditionally:
+    """Every step is an intent of its own, which no other writer can take away."""
+
+    def if_match(self, step: str, attempts: int) -> str | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class ToTheEnd:
     """Page by page to the last; the last second is read again, in case a change of it became visible late."""
 
@@ -440,8 +455,13 @@ class Policies:
     log: LogPolicy = field(default_factory=Discreet)
     gather: GatherPolicy = field(default_factory=Briefly)
     batch: BatchPolicy = field(default_factory=ItemByItem)
+    condition: ConditionPolicy = field(default_factory=Unconditionally)
     reading: ReadingPolicy = field(default_factory=ToTheEnd)
     times: TimePolicy = field(default_factory=WithItsZone)
     tokens: type[TokenSource] = TokenSource
     reconciles: bool = True
     """Whether events that never came are found by polling."""
+    patience_s: float | None = None
+    """How long a call may take; as the settings say by default."""
+    starts_in_s: float | None = None
+    """How long it takes from the start of the process until it is ready; no longer than it must by default."""

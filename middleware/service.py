@@ -27,11 +27,14 @@ class Service:
     async def start(self) -> None:
         """Open the store, go on with what was open, and be ready for events."""
         settings, policies = self.settings, self.policies
+        await asyncio.sleep(policies.starts_in_s or 0.0)
         self.store = store = Store(settings.data / "middleware.sqlite3")
         policies.deduplicate.remember(store.recent_events(EVENTS_REMEMBERED))
         self._session = new_session()
         clients = {
-            name: SystemClient(name, address, self._session, policies, timeout_s=settings.timeout_s)
+            name: SystemClient(
+                name, address, self._session, policies, timeout_s=policies.patience_s or settings.timeout_s
+            )
             for name, address in settings.systems.items()
         }
         for client in clients.values():

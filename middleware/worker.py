@@ -227,6 +227,7 @@ class Worker:
             Request(task.method, task.path, task.body),
             key=self._policies.idempotency.key(task.key, task.generation),
             trace=self._trace(order) if self._policies.trace.carried(task.attempts) else None,
+            if_match=self._policies.condition.if_match(step.name, task.attempts),
             starting=lambda: _starting(task),
         )
         if reply.code == "duplicate_reference" and step.search is not None:

@@ -18,6 +18,11 @@ WITH ready AS (
         UNION  ALL
         SELECT order_ref, at_ns, call_id FROM troubled_calls WHERE operation = 'create_fulfilment')
     GROUP  BY order_ref
+), silent AS ( -- times in which the warehouse's connections were struck: an attempt may have been made that nothing shows
+    SELECT injection, min(at_ns) FILTER (WHERE mark = 'armed') AS began_ns,
+           coalesce(max(at_ns) FILTER (WHERE mark = 'healed') + 10000000000, 9223372036854775807) AS healed_ns
+    FROM   faults WHERE system = '*' OR system IN (SELECT system FROM effects WHERE kind = 'fulfilment_requested')
+    GROUP  BY injection HAVING count(*) FILTER (WHERE mark = 'fired' AND call_id IS NULL) > 0
 ), orders AS (
     SELECT o.order_ref, o.effect_id, o.priority, r.known_ns, r.ready_ns, t.first_ns, t.first_id
     FROM   accepted_orders AS o
@@ -34,6 +39,7 @@ WITH ready AS (
     JOIN  (SELECT DISTINCT priority FROM orders) AS p ON p.priority > o.priority -- a handful of priorities
     WHERE  o.first_ns > o.ready_ns + 1000000000
       AND  o.order_ref NOT IN (SELECT order_ref FROM effects WHERE kind = 'cancellation_requested')
+      AND  NOT EXISTS (SELECT 1 FROM silent AS w WHERE w.began_ns < o.first_ns AND w.healed_ns > o.ready_ns)
 ), overtaken AS (
     SELECT l.order_ref, arg_min(s.order_ref, s.first_ns) AS other, min(s.first_ns) AS other_ns, arg_min(s.first_id, s.first_ns) AS other_id,
            arg_min(l.less_urgent, s.first_ns) AS priority
