@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..scenarios.errors import UsageError
 from ..scenarios.run_folder import run_folder
+from ..scenarios.wishes import Wishes
 from .console import say
 
 if TYPE_CHECKING:
@@ -36,14 +37,19 @@ def scenario_of(name: str | None, from_run: Path | None, only: str | None) -> "t
 
 
 def sut_for(
-    config: Path | None, middleware: str | None, scenario: "Scenario", from_run: Path | None = None
+    config: Path | None,
+    middleware: str | None,
+    scenario: "Scenario",
+    from_run: Path | None = None,
+    *,
+    trust: bool = False,
 ) -> "SutChoice":
     """The system under test, fit for this scenario; says on stderr which it is."""
     from ..scenarios.flows import judged_flows
     from ..scenarios.sut_choice import chosen, of_run
 
     if from_run is not None and config is None and middleware is None:
-        choice = of_run(run_folder(str(from_run)))
+        choice = of_run(run_folder(str(from_run)), trust=trust)
     else:
         choice = chosen(config, middleware)
     choice.sut.check(scenario.estate.standing)
@@ -109,22 +115,15 @@ def overrides_of(given: list[str], option: str = "--set", like: str = "settle.ma
     return found
 
 
-class JudgedBy(NamedTuple):
-    """What the user wants judged besides: of the command line and of peakproof.toml."""
-
-    invariants: list[str]
-    objectives: list[str]
-
-
 def judged_by(
     invariants: list[str] | None,
     objectives: list[str] | None,
-    config: "JudgeConfig",
+    config: "JudgeConfig | None",
     of_scenario: Sequence[str] = (),
-) -> JudgedBy:
+) -> Wishes:
     """They and the scenario's objectives are read before anything is started."""
-    own = [*config.files, *(invariants or [])]
-    wanted = [*config.objectives, *(objectives or [])]
+    own = [*(config.files if config else ()), *(invariants or [])]
+    wanted = [*(config.objectives if config else ()), *(objectives or [])]
     if own:
         from ..verdict.errors import VerdictError
         from ..verdict.own import split
@@ -138,19 +137,26 @@ def judged_by(
         from ..verdict.judge import check_wishes
 
         check_wishes(own, [*of_scenario, *wanted])
-    return JudgedBy(own, wanted)
+    return Wishes(own, wanted)
 
 
 def judged_as_before(
-    folder: Path, config: Path | None, invariants: list[str] | None, objectives: list[str] | None
-) -> JudgedBy:
+    folder: Path,
+    config: Path | None,
+    invariants: list[str] | None,
+    objectives: list[str] | None,
+    *,
+    trust: bool,
+) -> Wishes:
     """What a stored run is judged by: as it was, and as the command line says."""
-    from ..scenarios.judge_config import judged_like
+    from ..scenarios.judge_config import wishes_of
 
-    of_config, complaint = judged_like(folder, config)
-    if complaint is not None:
-        say(complaint)
-    return judged_by(invariants, objectives, of_config)
+    stored, notes = wishes_of(folder, config, trust=trust)
+    for note in notes:
+        say(note)
+    return judged_by(
+        [*stored.invariants, *(invariants or [])], [*stored.objectives, *(objectives or [])], None
+    )
 
 
 def stored_verdict(folder: Path, run: str) -> "Verdict":
@@ -159,7 +165,7 @@ def stored_verdict(folder: Path, run: str) -> "Verdict":
     path = folder / "verdict.json"
     try:
         return read_verdict(folder)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         why = f"{type(error).__name__}: {error}"
         raise UsageError(f"{path}: cannot be read: {why}; make it again: peakproof judge {run}") from None
 

@@ -68,6 +68,7 @@ def find_limit(
                 sut=choice.sut,
                 seed=seed,
                 origin=choice.origin,
+                judged_by=judged.recorded,
                 ui_port=ui,
                 spread=spread,
                 on_news=say,

@@ -218,6 +218,7 @@ def load(
         seed=seed,
         out=out,
         origin=choice.origin,
+        judged_by=judged.recorded,
         ui_port=ui,
         spread=spread,
         on_news=say,

@@ -70,4 +70,10 @@ OutOption = Annotated[Path, typer.Option("--out", help="Folder for the run's own
 JsonOption = Annotated[bool, typer.Option("--json", help="Exactly one JSON document on stdout.")]
 
 
+TrustOption = Annotated[
+    bool,
+    typer.Option("--trust", help="Also use what the run itself names: its configuration and its invariants."),
+]
+
+
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its id below runs/.")]

@@ -18,6 +18,7 @@ from .options import (
     OutOption,
     ProcessesOption,
     SetOption,
+    TrustOption,
 )
 from .suite import run_suite
 from .verdict import run_and_judge
@@ -88,6 +89,7 @@ def run(
     ] = None,
     invariants: InvariantsOption = None,
     objectives: ObjectiveOption = None,
+    trust: TrustOption = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Serve a live view of the run on a port of its own.")
     ] = False,
@@ -100,6 +102,8 @@ def run(
     overrides = apart(overrides, processes)
     check_out(out)
     named = scenarios or []
+    if trust and from_run is None:
+        raise UsageError("--trust needs --from RUN: the run whose own configuration is to be used")
     if watch and (suite is not None or len(named) > 1):
         raise UsageError("--watch shows one run, and a suite has several: choose one scenario")
     if suite is not None or len(named) > 1:
@@ -127,7 +131,7 @@ def run(
         from ..contracts.drift import drifting
 
         wanted = drifting(wanted, drift)
-    choice = sut_for(config, middleware, wanted, from_run)
+    choice = sut_for(config, middleware, wanted, from_run, trust=trust)
     wanted, left_out = wanted.fit_for(choice.sut)
     judged = judged_by(invariants, objectives, choice.judge, wanted.objectives)
     chosen_seed = next(one for one in (seed, from_seed, 1) if one is not None)
@@ -142,6 +146,7 @@ def run(
         seed=chosen_seed,
         out=out,
         origin=choice.origin,
+        judged_by=judged.recorded,
         on_live=say_live if watch else None,
         on_news=say,
     )

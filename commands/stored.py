@@ -9,7 +9,7 @@ from ..scenarios.errors import UsageError
 from ..scenarios.run_folder import run_folder
 from .console import echo_document, say, stdout, to_pull_request
 from .given import check_order, judged_as_before, stored_verdict
-from .options import ConfigOption, InvariantsOption, JsonOption, ObjectiveOption, RunArgument
+from .options import ConfigOption, InvariantsOption, JsonOption, ObjectiveOption, RunArgument, TrustOption
 from .verdict import show_verdict
 
 
@@ -18,13 +18,14 @@ def judge(
     invariants: InvariantsOption = None,
     objectives: ObjectiveOption = None,
     config: ConfigOption = None,
+    trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Judge a stored run again; writes verdict.json, junit.xml and report.html."""
     from ..scenarios.reports import judge_run
 
     folder = run_folder(run)
-    judged = judged_as_before(folder, config, invariants, objectives)
+    judged = judged_as_before(folder, config, invariants, objectives, trust=trust)
     verdict = judge_run(folder, invariants=judged.invariants, objectives=judged.objectives)
     show_verdict(verdict, folder, as_json)
     to_pull_request(folder)
@@ -51,7 +52,7 @@ def report(
     if (folder / "verdict.json").is_file():
         write_reports(stored_verdict(folder, run), folder)
     else:
-        judged = judged_as_before(folder, None, None, None)
+        judged = judged_as_before(folder, None, None, None, trust=False)
         judge_run(folder, invariants=judged.invariants, objectives=judged.objectives)
     for name in ("junit.xml", "report.html", "summary.md"):
         typer.echo(folder / name)

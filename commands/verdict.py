@@ -9,16 +9,16 @@ from rich.console import Console
 
 from ..scenarios.errors import RunError
 from .console import echo_document, say, stdout, to_pull_request
-from .given import JudgedBy
 from .guard import Desk, show_last_words
 from .progress import Shown
 
 if TYPE_CHECKING:
     from ..scenarios.runner import Runner
+    from ..scenarios.wishes import Wishes
     from ..verdict.result import Verdict
 
 
-def run_and_judge(make: "Callable[..., Runner]", out: Path, judged: "JudgedBy", as_json: bool) -> NoReturn:
+def run_and_judge(make: "Callable[..., Runner]", out: Path, judged: "Wishes", as_json: bool) -> NoReturn:
     """Run, judge, show, and exit; ``make`` makes the runner of what is to see its progress."""
     with Shown() as shown:
         runner = make(on_progress=shown)

@@ -10,11 +10,24 @@ from typing import Any, Self, Union, get_args, get_origin
 
 import duckdb
 import msgspec
-import zstandard
 
-from .records import RECORDS, Body, Call, Delivery, Effect, FaultMark, Lines, LoadSecond, WorkloadItem
+from .compressed import COMPRESSED, decompressed, is_whole
+from .facts import run_facts
+from .records import (
+    HISTORY_VERSION,
+    RECORDS,
+    Body,
+    Call,
+    Delivery,
+    Effect,
+    FaultMark,
+    Lines,
+    LoadSecond,
+    WorkloadItem,
+)
+from .seal import damage_of
 from .state import StateDocument, write_state
-from .writer import COMPRESSED, HistoryWriter
+from .writer import HistoryWriter
 
 VIEWS = Path(__file__).with_name("views.sql")
 
@@ -78,7 +91,8 @@ class History:
     """What happened in a run, ready to be queried; close it, or use it in a ``with`` block.
 
     ``connection`` is the in-memory DuckDB database whose tables docs/history.md describes. The files are not
-    written to. Bodies are read from disk only when a query asks for them.
+    written to. Bodies are read from disk only when a query asks for them. A query can read no other file, reach no network
+    and change no setting: whoever writes one gets the record, and nothing else of this machine.
     """
 
     def __init__(self, folder: Path, run: Mapping[str, Any], *, threads: int | None = None) -> None:
@@ -87,6 +101,10 @@ class History:
         self.run = run
         self.unreadable: dict[str, int] = {}
         """Lines that could not be read, by table; tables without any are left out."""
+        self.damage: list[str] = []
+        """What is no longer as the run left it, ``{file}: {what}``; of a damaged record nothing counts."""
+        self._on_demand: list[Path] = []
+        """Files that are read when a query asks for them."""
         self._spill = TemporaryDirectory(prefix="peakproof-", ignore_cleanup_errors=True)
         self._own: TemporaryDirectory[str] | None = None
         settings: dict[str, Any] = {"temp_directory": self._spill.name, "preserve_insertion_order": False}
@@ -94,7 +112,9 @@ class History:
             settings["threads"] = threads
         self.connection = duckdb.connect(":memory:", config=settings)
         try:
+            self.damage += [*_too_new(run), *damage_of(folder, run)]
             self._load()
+            self._lock()
         except BaseException:
             self.close()
             raise
@@ -107,7 +127,10 @@ class History:
         """
         if not (path / "history").is_dir():
             raise FileNotFoundError(f"{path} is no run: it has no folder 'history'; expected e.g. runs/<id>")
-        return cls(path, _run_facts(path / "run.json"), threads=threads)
+        history = cls(path, run_facts(path), threads=threads)
+        if history.run.get("finished_at") and not history.run.get("seal"):
+            history._look_for_bodies()
+        return history
 
     @classmethod
     def of_records(
@@ -169,14 +192,51 @@ class History:
     def _load(self) -> None:
         for record in RECORDS:
             table = str(getattr(record, "table"))  # noqa: B009  mypy knows no class variable of type[Struct]
-            found = sorted((self.folder / "history").glob(f"{table}-*.jsonl*"))
-            files = [path for path in found if path.suffix in (".jsonl", COMPRESSED)]
+            files = [
+                path
+                for path in self._files("history", f"{table}-*.jsonl*")
+                if path.suffix in (".jsonl", COMPRESSED)
+            ]
             if record is Body:
                 files = [self._whole(path) for path in files]
             self._create(table, record, files, lazy=record is Body)
         self._create_state()
         self._create_run()
         self.connection.execute(VIEWS.read_text("utf-8"))
+
+    def _files(self, place: str, pattern: str) -> list[Path]:
+        """The run's own files: what a link points to is not of the run, and who waits at a pipe waits for ever."""
+        found = []
+        for path in sorted((self.folder / place).glob(pattern)):
+            if (self.folder / place).is_symlink() or path.is_symlink() or not path.is_file():
+                self._note_damage(path, "is no file of the run's own folder")
+            else:
+                found.append(path)
+        return found
+
+    def _note_damage(self, path: Path, what: str) -> None:
+        name = path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else path.name
+        if not any(one.startswith(f"{name}: ") for one in self.damage):
+            self.damage.append(f"{name}: {what}")
+
+    def _look_for_bodies(self) -> None:
+        """Of a run of an earlier version, which has no seal: whether every body is there that a call or a delivery names."""
+        named, missing = self.connection.execute(
+            "WITH named AS (SELECT request_body AS hash FROM calls UNION SELECT response_body FROM calls "
+            "UNION SELECT body FROM deliveries) SELECT count(*), count(*) FILTER (WHERE hash NOT IN "
+            "(SELECT hash FROM bodies)) FROM named WHERE hash IS NOT NULL"
+        ).fetchall()[0]
+        if missing:
+            self.damage.append(
+                f"history/bodies-*: {missing:,} of {named:,} bodies that calls and deliveries name are missing"
+            )
+
+    def _lock(self) -> None:
+        """From here on a query reads the tables, and the files that belong to them, alone."""
+        files = ", ".join(_text(str(path)) for path in self._on_demand)
+        self.connection.execute(f"SET allowed_paths = [{files}]")
+        for setting, value in LOCKED.items():
+            self.connection.execute(f"SET {setting} = {value}")
 
     def _whole(self, path: Path) -> Path:
         """A compressed file as it is; where a kill cut it off, what can be read of it."""
@@ -203,9 +263,15 @@ class History:
         chosen = ", ".join(f"{c.expression} AS {_quoted(c.name)}" for c in columns)
         whole = " AND ".join(f"{_quoted(c.name)} IS NOT NULL" for c in columns if c.required)
         if lazy:
+            self._on_demand += files
             self.connection.execute(f"CREATE VIEW {table} AS SELECT {chosen} FROM {source} WHERE {whole}")
             return
-        self.connection.execute(f"CREATE TABLE {table} AS SELECT {chosen} FROM {source}")
+        try:
+            self.connection.execute(f"CREATE TABLE {table} AS SELECT {chosen} FROM {source}")
+        except duckdb.Error as problem:
+            self._note_damage(files[0], f"cannot be read: {str(problem).splitlines()[0]}")
+            self._create_of_columns(table, columns, [])
+            return
         broken = self.one(f"SELECT count(*) FROM {table} WHERE NOT ({whole})")
         if broken:
             self.unreadable[table] = broken
@@ -213,7 +279,7 @@ class History:
 
     def _create_state(self) -> None:
         """``state``, read from disk when a query asks for it, and ``state_read``: of each document what judging needs."""
-        files = sorted((self.folder / "state").glob("*.jsonl"))
+        files = self._files("state", "*.jsonl")
         self._create("state", StateDocument, files, lazy=True)
         columns = [
             *(column for column in columns_of(StateDocument) if column.name != "doc"),
@@ -239,32 +305,27 @@ class History:
             self.connection.execute("INSERT INTO judged_flows VALUES (?)", [flow])
 
 
-def decompressed(path: Path) -> bytes:
-    """The whole lines of a compressed file, to where it was cut off if it was."""
-    frame = zstandard.ZstdDecompressor().decompressobj()
-    try:
-        text = frame.decompress(path.read_bytes())
-    except zstandard.ZstdError:
-        return b""
-    return text if frame.eof else text[: text.rfind(b"\n") + 1]
-
-
-def is_whole(path: Path) -> bool:
-    """Whether a compressed file ends as its writer ends it; reads the file, not into memory."""
-    frame = zstandard.ZstdDecompressor().decompressobj()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 16):
-            try:
-                frame.decompress(chunk)
-            except zstandard.ZstdError:
-                return False
-            if frame.eof:
-                return not (frame.unused_data or file.read(1))
-    return False
-
+LOCKED = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "python_enable_replacements": "false",
+    "enable_external_access": "false",
+    "lock_configuration": "true",
+}
+"""In this order, for the last one forbids to set any more."""
 
 FLOWS = ("order-to-erp", "order-to-ship", "stock-sync", "cancel", "return-to-refund", "price-publish")
 """Every flow there is; a history that names none is judged on all."""
+
+
+def _too_new(run: Mapping[str, Any]) -> list[str]:
+    version = run.get("history_version")
+    if not isinstance(version, int) or version <= HISTORY_VERSION:
+        return []
+    return [
+        f"run.json: is of history version {version}, and this peakproof reads up to {HISTORY_VERSION}: take a newer one"
+    ]
 
 
 def _quoted(name: str) -> str:
@@ -280,15 +341,6 @@ def _read_json(files: list[Path], columns: Mapping[str, str]) -> str:
     paths = ", ".join(_text(str(path)) for path in files)
     listed = ", ".join(f"{_quoted(name)}: {_text(stored)}" for name, stored in columns.items())
     return f"read_json([{paths}], format = 'newline_delimited', ignore_errors = true, columns = {{{listed}}})"
-
-
-def _run_facts(path: Path) -> Mapping[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except msgspec.DecodeError as problem:
-        raise ValueError(f"{path} is damaged: {problem}; expected what the runner wrote there") from None
 
 
 def _write_records(folder: Path, records: Iterable[Record]) -> None:

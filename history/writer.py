@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import zstandard
 
+from .compressed import COMPRESSED
 from .records import Body, Call, Delivery, Effect, FaultMark, LoadSecond, WorkloadItem
+from .seal import FileSeal, Tally, read_seal, write_seal
 
 _HASH_BYTES = 12
 
@@ -18,20 +20,25 @@ class HistoryWriter:
 
     Bodies are compressed (``bodies-{process}.jsonl.zst``); the rest can be read as it is.
 
-    A record is encoded into memory at once. Effects and calls reach the operating system by ``flush_now``, which the
+    A record is encoded into memory at once. Bodies, effects and calls reach the operating system by ``flush_now``, which the
     tap calls before a reply leaves; everything by ``flush``, which the owner calls at least every 20 ms. What
     the operating system has survives the death of the process; nothing is fsynced, so a power cut can lose more.
+    ``close`` seals the files (``history.seal``): a writer that was killed leaves none.
     The hashes of the bodies of late stay in memory (at most 10 MB of them); one that comes again after a very long time
     is kept once more.
     """
 
     __slots__ = (
+        "_all",
         "_bodies",
         "_calls",
         "_deliveries",
         "_effects",
         "_faults",
+        "_is_closed",
         "_load",
+        "_seal",
+        "_sealed_before",
         "_seen",
         "_seen_before",
         "_workload",
@@ -43,6 +50,8 @@ class HistoryWriter:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.process = process
+        self._seal = folder / f"seal-{process}.json"
+        self._sealed_before = _taken_up(self._seal)
         self._effects = _Lines(folder / f"effects-{process}.jsonl")
         self._calls = _Lines(folder / f"calls-{process}.jsonl")
         self._deliveries = _Lines(folder / f"deliveries-{process}.jsonl")
@@ -50,6 +59,16 @@ class HistoryWriter:
         self._load = _Lines(folder / f"load-{process}.jsonl")
         self._workload = _Lines(folder / f"workload-{process}.jsonl")
         self._bodies = _CompressedLines(folder / f"bodies-{process}.jsonl{COMPRESSED}")
+        self._all = (
+            self._bodies,
+            self._effects,
+            self._calls,
+            self._deliveries,
+            self._faults,
+            self._load,
+            self._workload,
+        )
+        self._is_closed = False
         self._seen: set[bytes] = set()
         self._seen_before: set[bytes] = set()
 
@@ -84,7 +103,9 @@ class HistoryWriter:
         return name
 
     def flush_now(self) -> None:
-        """Hand effects, then calls, to the operating system: a recorded call never lacks its effects."""
+        """Hand bodies, effects, then calls, to the operating system: a recorded call never lacks what it names or did."""
+        if self._bodies.buffer:
+            self._bodies.write()
         if self._effects.buffer:
             self._effects.write()
         if self._calls.buffer:
@@ -92,31 +113,30 @@ class HistoryWriter:
 
     def flush(self) -> None:
         """Hand everything to the operating system; bodies go before the calls that name them."""
-        for lines in (
-            self._bodies,
-            self._effects,
-            self._calls,
-            self._deliveries,
-            self._faults,
-            self._load,
-            self._workload,
-        ):
+        for lines in self._all:
             if lines.buffer:
                 lines.write()
 
     def close(self) -> None:
-        """Flush and close the files; the writer is of no use afterwards. Closing twice is harmless."""
+        """Flush, close and seal the files; the writer is of no use afterwards. Closing twice is harmless."""
+        if self._is_closed:
+            return
         self.flush()
-        for lines in (
-            self._bodies,
-            self._effects,
-            self._calls,
-            self._deliveries,
-            self._faults,
-            self._load,
-            self._workload,
-        ):
+        for lines in self._all:
             lines.close()
+        self._is_closed = True
+        ours = {lines.path.name: lines.tally.sealed() for lines in self._all}
+        write_seal(self._seal, {**self._sealed_before, **ours})
+
+
+def _taken_up(seal: Path) -> dict[str, FileSeal]:
+    """What an earlier writer of the same name has sealed. It is no longer so, for there will be more."""
+    try:
+        files = read_seal(seal).files
+    except (OSError, ValueError):
+        return {}
+    seal.unlink()
+    return files
 
 
 REMEMBERED = 32_768
@@ -124,8 +144,6 @@ REMEMBERED = 32_768
 
 _encode_into = msgspec.json.Encoder().encode_into
 
-COMPRESSED = ".zst"
-"""How the name of a compressed file ends."""
 _COMPRESSION = 3
 """Bodies repeat each other, long lists above all: a fourteenth of them is left at this level, for 2 ns a byte."""
 
@@ -133,12 +151,17 @@ _COMPRESSION = 3
 class _Lines:
     """One file and what it has yet to be given."""
 
-    __slots__ = ("_file", "buffer")
+    __slots__ = ("_file", "_lines", "buffer", "path", "tally")
 
     def __init__(self, path: Path) -> None:
+        self.path = path
+        self.tally = Tally()
         self.buffer = bytearray()
+        self._lines = 0
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         size = os.lseek(self._file, 0, os.SEEK_END)
+        if size:
+            self.tally.take(path)
         if size and os.pread(self._file, 1, size - 1) != b"\n":
             self.buffer += b"\n"  # an earlier process was killed in mid-line: spoil only that line
 
@@ -151,13 +174,17 @@ class _Lines:
             del buffer[start:]
             _encode_into(_without_surrogates(msgspec.to_builtins(record)), buffer, -1)
         buffer += b"\n"
+        self._lines += 1
 
     def write(self) -> None:
         buffer = self.buffer
         written = os.write(self._file, buffer)
         while written < len(buffer):
+            self.tally.add(buffer[:written], 0)
             del buffer[:written]
             written = os.write(self._file, buffer)
+        self.tally.add(buffer, self._lines)
+        self._lines = 0
         buffer.clear()
 
     def close(self) -> None:
@@ -171,6 +198,8 @@ class _CompressedLines(_Lines):
 
     A frame cannot be taken up again, so a second writer of the same process name has its own file.
     """
+
+    __slots__ = ("_frame",)
 
     def __init__(self, path: Path) -> None:
         number = 1

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ..history.compressed import decompressed
 from ..simulators.kit.auth import shopper_of
 from ..verdict.render.wording import counted
 from .config import SutConfig
@@ -431,9 +432,6 @@ class Trail:
 
     def _detail(self, name: str | None) -> str | None:
         """The sentence of a problem document."""
-        # Its database is loaded only when there is something to explain.
-        from ..history.reader import decompressed
-
         for path in sorted((self.folder / "history").glob("bodies-*.jsonl.zst")) if name else ():
             for line in decompressed(path).splitlines():
                 row = _row(line)

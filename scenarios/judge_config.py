@@ -6,12 +6,14 @@ from typing import Annotated, Self
 
 from pydantic import PrivateAttr, Strict, ValidationError, field_validator
 
-from ..verdict.errors import VerdictError
+from ..history.facts import run_facts
+from ..verdict.errors import HOW_TO_ASK, VerdictError
 from ..verdict.objective import Objective
 from .errors import ConfigError
 from .origin import origin_of
-from .toml_document import FILE, read_toml
+from .toml_document import read_toml
 from .validation import Value, Wrong, path_of, problem, shown
+from .wishes import Wishes
 
 Text = Annotated[str, Strict()]
 
@@ -68,15 +70,41 @@ class JudgeConfig(Value):
                     raise Wrong(("invariants", place), str(error)) from None
 
 
-def judged_like(folder: Path, config: Path | None) -> tuple[JudgeConfig, str | None]:
-    """What a stored run is judged by besides: as ``config`` says, else as the file says that it was made with, and
-    where that is gone as ./peakproof.toml does; and a complaint where neither is there. ConfigError."""
+def wishes_of(folder: Path, config: Path | None, *, trust: bool) -> tuple[Wishes, list[str]]:
+    """What a stored run is judged by besides, and what the user has to know of it. ConfigError.
+
+    With ``config`` it is as that file says. Without it the run is data, whoever sent it: the objectives that it was made
+    with are taken, and its invariants, which are files and may be code, only on ``trust``.
+    """
     if config is not None:
-        return JudgeConfig.load(config), None
+        wanted = JudgeConfig.load(config)
+        return Wishes(wanted.files, list(wanted.objectives)), []
+    recorded = run_facts(folder).get("judged_by")
+    if recorded is None:
+        return _of_earlier_version(folder, trust=trust)
+    invariants, objectives = recorded.get("invariants", []), recorded.get("objectives", [])
+    if trust:
+        gone = [name for name in invariants if not _file_of(name).is_file()]
+        here = [name for name in invariants if name not in gone]
+        return Wishes(here, objectives), [f"{name} is gone: judged without this invariant" for name in gone]
+    said = f"judged without the run's own invariants ({', '.join(invariants)}): {HOW_TO_ASK}"
+    return Wishes([], objectives), [said] if invariants else []
+
+
+def _of_earlier_version(folder: Path, *, trust: bool) -> tuple[Wishes, list[str]]:
+    """Such a run says which file it was made with, and not what stood there."""
     named = origin_of(folder).get("config")
-    if not isinstance(named, str):
-        return JudgeConfig(), None
-    for path in (Path(named), Path(FILE)):
-        if path.is_file():
-            return JudgeConfig.load(path), None
-    return JudgeConfig(), f"{named} is gone: judged without the objectives and invariants that it names"
+    if named is None:
+        return Wishes([], []), []
+    without = "judged without the objectives and invariants that it names"
+    if not trust:
+        return Wishes([], []), [f"the run was made with {named}: {without}; give --config, or say --trust"]
+    if not Path(named).is_file():
+        return Wishes([], []), [f"{named} is gone: {without}"]
+    wanted = JudgeConfig.load(Path(named))
+    return Wishes(wanted.files, list(wanted.objectives)), []
+
+
+def _file_of(name: str) -> Path:
+    file, colon, _ = name.rpartition(".py:")
+    return Path(f"{file}.py" if colon else name)

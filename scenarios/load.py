@@ -350,11 +350,19 @@ class LoadRunner(Runner):
         spread: Spread | None = None,
         on_news: Callable[[str], None] | None = None,
         abort_on: Sequence[str] = (),
+        judged_by: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """``abort_on`` are objectives that end it as soon as they are broken beyond repair. UsageError for one of which
         that cannot be known."""
         super().__init__(
-            scenario, sut, seed=seed, out=out, on_progress=on_progress, origin=origin, on_news=on_news
+            scenario,
+            sut,
+            seed=seed,
+            out=out,
+            on_progress=on_progress,
+            origin=origin,
+            on_news=on_news,
+            judged_by=judged_by,
         )
         check_watched(abort_on, scenario.estate.standing, apart=scenario.estate.processes)
         self._abort_on = abort_on

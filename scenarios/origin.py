@@ -1,14 +1,19 @@
 """How the system under test of a stored run was named on the command line that made it."""
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..history.facts import run_facts
 
-def origin_of(folder: Path) -> dict[str, Any]:
+
+def origin_of(folder: Path) -> Mapping[str, str]:
     """What run.json says of it (``SutChoice.origin``); empty where it says nothing."""
     try:
-        origin = json.loads((folder / "run.json").read_text("utf-8"))["sut"]["origin"]
-    except (OSError, ValueError, TypeError, KeyError):
+        sut: Any = run_facts(folder).get("sut")
+    except ValueError:
         return {}
-    return origin if isinstance(origin, dict) else {}
+    origin = sut.get("origin") if isinstance(sut, dict) else None
+    if not isinstance(origin, dict):
+        return {}
+    return {name: value for name, value in origin.items() if isinstance(value, str)}

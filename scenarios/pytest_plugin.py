@@ -50,6 +50,7 @@ class Peakproof:
         from .scenario import Scenario
         from .sut_choice import chosen
         from .toml_document import FILE
+        from .wishes import Wishes
 
         own = self._root / FILE
         if config is None and middleware is None and own.is_file():
@@ -64,7 +65,15 @@ class Peakproof:
         check_wishes(choice.judge.files, choice.judge.objectives)
         judged_flows(wanted.flows, choice.sut.flows)
         wanted, _ = wanted.fit_for(choice.sut)
-        runner = Runner(wanted, choice.sut, seed=seed, out=out or self._root / "runs", origin=choice.origin)
+        wishes = Wishes(choice.judge.files, list(choice.judge.objectives))
+        runner = Runner(
+            wanted,
+            choice.sut,
+            seed=seed,
+            out=out or self._root / "runs",
+            origin=choice.origin,
+            judged_by=wishes.recorded,
+        )
         folder = runner.run()
         verdict = judge_run(folder, invariants=choice.judge.files, objectives=choice.judge.objectives)
         return RunResult(

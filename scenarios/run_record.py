@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from .. import __version__
 from ..history.clock import Clock, rfc3339
 from ..history.records import HISTORY_VERSION
+from ..history.seal import SEAL_VERSION, seal_run
 from ..simulators.standing import Standing
 from .config import SutConfig
 from .errors import RunError, UsageError
@@ -33,6 +34,7 @@ class RunRecord:
         seed: int,
         clock: Clock,
         origin: Mapping[str, str | None],
+        judged_by: Mapping[str, Sequence[str]],
     ) -> None:
         self._path = folder / "run.json"
         self._clock = clock
@@ -55,6 +57,7 @@ class RunRecord:
             "workload_s": scenario.duration_s,
             "time_scale": scenario.time_scale,
             "objectives": list(scenario.objectives),
+            "judged_by": {what: list(names) for what, names in judged_by.items()},
             "failed": None,
             "ended_early": None,
             "settled": False,
@@ -113,8 +116,10 @@ class RunRecord:
         self._document["sut"].update(facts)
 
     def finish(self) -> None:
-        self.add(finished_at=rfc3339(self._clock()), duration_s=round(self.elapsed_s, 3))
+        """The last word: afterwards the run's record is sealed, and nothing in it may change any more."""
+        self.add(finished_at=rfc3339(self._clock()), duration_s=round(self.elapsed_s, 3), seal=SEAL_VERSION)
         self._store()
+        seal_run(self._path.parent)
 
     def _store(self) -> None:
         partial = self._path.with_suffix(".partial")

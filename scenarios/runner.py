@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,8 @@ class Runner:
     ``run`` returns the folder; it raises RunError when the run could not be made, with the folder where there is
     one. Ctrl-C ends the workload early: faults are healed, the estate settles briefly, and the record is whole;
     a second one ends the run at once. Faults can be put in and healed from outside while it lasts (``control``).
-    Without a SUT nobody is started, asked or told anything. ``origin`` says how the user named the SUT (``SutChoice.origin``).
+    Without a SUT nobody is started, asked or told anything. ``origin`` says how the user named the SUT (``SutChoice.origin``),
+    ``judged_by`` what the run is to be judged by besides (``Wishes.recorded``).
     ``on_live`` wants a live view beside the run: it gets the page's address, or null where there can be none. ``on_news``
     hears of who joins a run that waits for others.
     """
@@ -78,6 +79,7 @@ class Runner:
         origin: Mapping[str, str | None] | None = None,
         on_live: Callable[[str | None], None] | None = None,
         on_news: Callable[[str], None] | None = None,
+        judged_by: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.scenario = scenario
         self.sut_config = sut
@@ -90,6 +92,7 @@ class Runner:
         """What the SUT answered to our questions that could not be read."""
         self._on_progress = on_progress or (lambda progress: None)
         self._origin = origin or {}
+        self._judged_by = judged_by or {}
         self._on_live = on_live
         self._on_news = on_news or (lambda line: None)
         self._interrupted = asyncio.Event()
@@ -117,6 +120,7 @@ class Runner:
             seed=self.seed,
             clock=self._clock,
             origin=self._origin,
+            judged_by=self._judged_by,
         )
         try:
             with asyncio.Runner(loop_factory=new_loop) as loop:

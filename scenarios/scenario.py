@@ -4,7 +4,6 @@ It comes from a YAML file, from the library, from Python, or from a stored run; 
 when it is made, so that a run never finds out half-way.
 """
 
-import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -18,6 +17,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ..chaos.injection import Injection
 from ..chaos.schedule import counts_together
+from ..history.facts import run_facts
 from ..loadtests.back_office import REPRICED_BETWEEN
 from ..loadtests.plan import (
     Channel,
@@ -247,14 +247,14 @@ class Scenario(Value):
     def of_run(cls, folder: Path) -> tuple[Self, int]:
         """The scenario and the seed of a stored run. ScenarioError."""
         path = folder / "run.json"
+        if not path.exists():
+            raise ScenarioError(f"{path}: cannot be read: no such file; give a run's folder, e.g. runs/<id>")
         try:
-            stored = json.loads(path.read_text("utf-8"))
+            stored = run_facts(folder)
             scenario, seed = stored["scenario"], int(stored["seed"])
-        except OSError as error:
-            raise ScenarioError(
-                f"{path}: cannot be read: {error.strerror}; give a run's folder, e.g. runs/<id>"
-            ) from None
-        except (ValueError, TypeError, KeyError) as error:
+        except ValueError as error:
+            raise ScenarioError(str(error)) from None
+        except (TypeError, KeyError) as error:
             raise ScenarioError(
                 f"{path}: is not what a run writes: {type(error).__name__}: {error}"
             ) from None

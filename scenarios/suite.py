@@ -11,6 +11,7 @@ from .reports import judge_run
 from .run_record import new_folder
 from .runner import Progress, Runner
 from .scenario import Scenario
+from .wishes import Wishes
 
 SUITES = {
     "standard": "what CI should run: the ten scenarios that every middleware must hold, in a few minutes",
@@ -90,6 +91,7 @@ class SuiteRunner:
             out=self.folder,
             on_progress=self._on_progress,
             origin=self._origin,
+            judged_by=Wishes(list(self._invariants), list(self._objectives)).recorded,
         )
         goes_on = True
         try:

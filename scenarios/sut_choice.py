@@ -63,9 +63,29 @@ def chosen(config: Path | None, middleware: str | None) -> SutChoice:
     return SutChoice(sut, sentence, middleware)
 
 
-def of_run(folder: Path) -> SutChoice:
-    """The system under test of a stored run, as it is now. ConfigError, UsageError."""
+def of_run(folder: Path, *, trust: bool = False) -> SutChoice:
+    """The system under test of a stored run, as it is now. ConfigError, UsageError.
+
+    A run is data, whoever sent it: which file says how a middleware is started, and which address is called, is taken from
+    it only on ``trust``. Without that ./peakproof.toml says it, which is the user's own.
+    """
     origin = origin_of(folder)
-    config = origin.get("config")
-    choice = chosen(Path(config) if config else None, origin.get("middleware"))
-    return replace(choice, sentence=f"{choice.sentence}, like {folder}")
+    middleware, named = origin.get("middleware"), origin.get("config")
+    config = Path(named) if named is not None else None
+    note = f"like {folder}"
+    if not trust:
+        if middleware is not None and "://" in middleware:
+            raise UsageError(
+                f"{folder} was made with the middleware at {middleware}: an address that a stored run names is not called; "
+                "name it with --middleware, or say --trust"
+            )
+        own = Path(FILE)
+        if config is not None and not own.is_file():
+            raise UsageError(
+                f"{folder} was made with {config}: what a stored run names is not started; name it with --config, or say --trust"
+            )
+        if config is not None and own.resolve() != config:
+            note = f"{folder} was made with {config}"
+        config = own if config is not None else None
+    choice = chosen(config, middleware)
+    return replace(choice, sentence=f"{choice.sentence}, {note}")

@@ -63,6 +63,7 @@ class FakeRunner:
         origin: Any,
         on_live: Any,
         on_news: Any,
+        judged_by: Any,
     ) -> None:
         self.folder = out
         self.death: SutDied | None = None

@@ -5,6 +5,9 @@ VerdictError
 └── ObjectiveError  an objective that cannot be read
 """
 
+HOW_TO_ASK = "name them with --config or --invariants, or say --trust"
+"""How a stored run's own invariants are asked after all."""
+
 
 class VerdictError(Exception):
     """Something that whoever started the judging can put right."""

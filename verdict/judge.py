@@ -10,6 +10,7 @@ import msgspec
 from ..history.reader import History
 from . import kpi, own, validity, wire
 from .causes import in_causal_order
+from .errors import HOW_TO_ASK
 from .forensics import examine
 from .objective import Objective
 from .result import (
@@ -47,11 +48,14 @@ def judge(
 
 
 def judge_history(history: History, *, extra: Iterable[str] = (), objectives: Iterable[str] = ()) -> Verdict:
-    """Judge what is in a history, and write nothing."""
+    """Judge what is in a history, and write nothing. A damaged record is asked nothing: whatever it said would not count."""
+    if history.damage:
+        return _of_damaged(history)
     texts = dict.fromkeys((*(history.run.get("objectives") or ()), *objectives))
     wanted = [Objective.of_text(text) for text in texts]
     flows = [flow for (flow,) in history.connection.execute("SELECT flow FROM judged_flows").fetchall()]
     asked = [*own.ask_all(history, flows, extra), wire.ask(history)]
+    left_out = own.left_out(history.run, asked)
     results = in_causal_order(history, asked, DESCRIBED_FINDINGS)
     figures, met = _measured(history, results, wanted)
     aborted_on = history.run.get("aborted_on")  # what came in by then may still look well
@@ -65,18 +69,37 @@ def judge_history(history: History, *, extra: Iterable[str] = (), objectives: It
             *reasons,
             f"the middleware said at the end that {pending} were still pending (pending_url)",
         )
+    if left_out and not checked.void:
+        named = ", ".join(one.id for one in left_out)
+        reasons = (*reasons, f"not asked, for they are the run's own: {named} ({HOW_TO_ASK})")
     return Verdict(
         run=_facts(history, flows),
         verdict=outcome,
         reasons=reasons,
         validity=checked,
-        invariants=tuple(results),
+        invariants=(*results, *left_out),
         kpis=tuple(figures),
         objectives=tuple(met),
         faults=injections,
         counts=_counts(history),
         evidence=describe(history, _named(results)),
         forensics=examine(history),
+    )
+
+
+def _of_damaged(history: History) -> Verdict:
+    checked = validity.check(history, ())
+    outcome, reasons = conclude((), checked, ())
+    return Verdict(
+        run=_facts(history, ()),
+        verdict=outcome,
+        reasons=reasons,
+        validity=checked,
+        invariants=(),
+        kpis=(),
+        objectives=(),
+        faults=(),
+        counts={},
     )
 
 

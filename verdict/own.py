@@ -2,18 +2,18 @@
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import duckdb
 
 from ..history.reader import History
 from . import wire
-from .claim import OWN_LIMIT_S
-from .errors import HeaderError, VerdictError
+from .claim import LAST_STEP, OWN_LIMIT_S
+from .errors import HOW_TO_ASK, HeaderError, VerdictError
 from .invariant import Invariant, catalogue
 from .own_function import OwnFunction, found_for_a_select
 from .result import InvariantResult
@@ -50,6 +50,36 @@ def ask_all(history: History, judged: Iterable[str], named: Iterable[str] = ()) 
         for one in wanted
         if one.is_about(flows) or one.id not in ours
     ]
+
+
+def left_out(run: Mapping[str, Any], asked: Iterable[InvariantResult]) -> list[InvariantResult]:
+    """The user's own invariants that the run was made with, and that were not named now: a stored run is data, so what it
+    names is not read, still less run. They are told as not exercised, so that nobody takes them for kept."""
+    known = {one.id for one in asked}
+    named = {_id_of(name): name for name in (run.get("judged_by") or {}).get("invariants", ())}
+    return [
+        InvariantResult(
+            id=id_,
+            claim="An invariant of the run's own; what it claims was not read.",
+            flow="any",
+            class_="own",
+            severity="major",
+            remedy=f"Ask it: {HOW_TO_ASK}.",
+            step=LAST_STEP,
+            status="not exercised",
+            examined=0,
+            findings_count=0,
+            reason=f"it was not asked, for a stored run starts nothing: {HOW_TO_ASK} ({name})",
+        )
+        for id_, name in named.items()
+        if id_ not in known
+    ]
+
+
+def _id_of(name: str) -> str:
+    """What the invariant of such a name is called, without a look at it."""
+    match = _FUNCTION.match(name)
+    return Path(name).stem if match is None else match["name"] or name
 
 
 def with_own(named: Iterable[str] = ()) -> list[Asked]:

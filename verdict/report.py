@@ -69,6 +69,8 @@ def _read(verdict: Verdict, run_folder: Path) -> Exhibits:
 
 def _shown(verdict: Verdict, history: History) -> Exhibits:
     """A record that was tampered with may hold what no query can reckon with: that costs the plots, not the verdict."""
+    if history.damage:
+        return without_record(f"it is damaged: {'; '.join(history.damage)}")
     try:
         return exhibits_of(history, verdict)
     except duckdb.Error as problem:

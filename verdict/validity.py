@@ -15,6 +15,9 @@ LATE_UNDER_LOAD_S, LAG_UNDER_LOAD_S = 0.1, 0.1
 """Of a run under load: so late may 1 in 100 acts of the generator, or turns of the estate's loop, be at most; beyond that
 its latencies are its own and not the middleware's."""
 
+DAMAGE_NAMED = 10
+"""So many damaged files are named."""
+
 FLOOD_WINDOW_S, FLOOD_PER_S = 5, 200
 """Whoever makes so many calls of one kind a second while the systems should settle is named."""
 
@@ -48,9 +51,14 @@ OUTCOMES = {
 def check(history: History, injections: tuple[InjectionResult, ...]) -> Validity:
     """Every reason why this run proves nothing, in the order in which to look at them.
 
-    Of a run that could not be made there is only one; of one that lost a part of its estate as well, for whatever was left
+    Of a damaged record nothing counts but that: not even findings say anything, nor whether the run could be made. Of a run
+    that could not be made there is only one; of one that lost a part of its estate as well, for whatever was left
     undone there, the system under test could not do.
     """
+    if history.damage:
+        reasons = tuple(_damaged(history.damage))
+        about: tuple[Concern, ...] = ("history",) * len(reasons)
+        return Validity(reasons, about=about, void=True)
     failed = history.run.get("failed")
     if failed:
         return Validity((f"the run could not be made: {failed}",), about=("run",))
@@ -75,8 +83,8 @@ def check(history: History, injections: tuple[InjectionResult, ...]) -> Validity
         ("history", _readable(history)),
     )
     found: dict[str, Concern] = {}
-    for concern, reasons in checks:
-        for reason in reasons:
+    for concern, said in checks:
+        for reason in said:
             found.setdefault(reason, concern)
     return Validity(tuple(found), tuple(_at_limit(history)), about=tuple(found.values()))
 
@@ -95,6 +103,13 @@ def _at_limit(history: History) -> Iterator[str]:
         yield "estate"
     if died or (not early and run.get("settled") is not True):
         yield "sut"
+
+
+def _damaged(damage: list[str]) -> Iterator[str]:
+    for one in damage[:DAMAGE_NAMED]:
+        yield f"the record is damaged: {one}"
+    if len(damage) > DAMAGE_NAMED:
+        yield f"the record is damaged in {counted(len(damage) - DAMAGE_NAMED, 'more file')}"
 
 
 def _finished(run: Any) -> Iterator[str]:

@@ -399,7 +399,7 @@ class EstateApart:
 
     def _keep_piece(self, system: SystemApart, piece: wire.Piece) -> None:
         """More of one of its own files, and of no other."""
-        own = rf"(history/[a-z]+-{process_of(system.name)}\.jsonl(\.zst)?|state/{system.name}\.jsonl)"
+        own = rf"(history/[a-z]+-{process_of(system.name)}\.json(l|l\.zst)?|state/{system.name}\.jsonl)"
         if re.fullmatch(own, piece.path) is None:
             raise LineError(f"it sent a file that is none of its own: {piece.path[:80]!r}")
         path = self._folder / piece.path

@@ -270,7 +270,7 @@ class SystemProcess:
         """Send what is new in the files."""
         if self._own is None:
             return
-        for path in sorted(self._folder.glob("*/*.jsonl*")):
+        for path in sorted(self._folder.glob("*/*.json*")):
             with path.open("rb") as file:
                 file.seek(self._shipped.get(path, 0))
                 while data := file.read(PIECE_BYTES):

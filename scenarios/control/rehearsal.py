@@ -15,6 +15,7 @@ import msgspec
 from ...chaos.fault import Call, Outgoing
 from ...chaos.injection import Injection, Trigger
 from ...history import records
+from ...history.compressed import decompressed
 from .. import catalogue
 from ..schedule_entry import WHOLE_SYSTEMS, names_for
 
@@ -165,8 +166,6 @@ def _read(folder: Path, record: type[R]) -> Iterator[R]:
 
 def _bodies(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Hash and text of every body."""
-    from ...history.reader import decompressed  # brings the database along, which only this wish pays for
-
     decode = msgspec.json.Decoder(records.Body).decode
     for path in sorted((folder / "history").glob("bodies-*.jsonl.zst")):
         for line in decompressed(path).splitlines():

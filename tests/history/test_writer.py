@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from peakproof.history import writer as writing
-from peakproof.history.reader import History, decompressed, is_whole
+from peakproof.history.compressed import decompressed, is_whole
+from peakproof.history.reader import History
 from peakproof.history.records import Call, Effect, FaultMark
 from peakproof.history.writer import HistoryWriter
 

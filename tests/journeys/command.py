@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from peakproof.history.reader import History, decompressed
+from peakproof.history.compressed import decompressed
+from peakproof.history.reader import History
 
 Seen = TypeVar("Seen")
 

@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from peakproof.scenarios.errors import ConfigError
-from peakproof.scenarios.judge_config import JudgeConfig, judged_like
-from peakproof.scenarios.sut_choice import chosen, of_run
+from peakproof.scenarios.judge_config import JudgeConfig, wishes_of
+from peakproof.scenarios.sut_choice import chosen
 
 SUT = "[sut]\ncommand = 'python3 app.py'\nflows = ['order-to-erp']\n"
 JUDGE = "[judge]\nobjectives = ['order_sync_latency_p95 < 30s']\ninvariants = ['mine.sql', 'deep/mine.py:check']\n"
@@ -69,40 +70,66 @@ def test_whoever_is_chosen_by_the_file_is_judged_as_it_says() -> None:
     assert chosen(None, "reference").judge.objectives == (), "the reference has no file"
 
 
-def run_of(config: str | None) -> Path:
+def run_of(config: str | None, **told: Any) -> Path:
     folder = Path("runs/one")
     folder.mkdir(parents=True)
     origin = {"middleware": None, "config": config}
-    (folder / "run.json").write_text(json.dumps({"sut": {"origin": origin}}))
+    (folder / "run.json").write_text(json.dumps({"sut": {"origin": origin}, **told}))
     return folder
 
 
-def test_a_stored_run_is_judged_by_the_file_that_it_was_made_with(tmp_path: Path) -> None:
+MADE_WITH = {"invariants": ["/theirs/mine.sql", "/theirs/m.py:f"], "objectives": ["order_age_p50 < 1h"]}
+
+
+def test_of_a_stored_run_the_objectives_are_taken_and_the_invariants_are_not_looked_for() -> None:
+    wanted, notes = wishes_of(run_of("/theirs/peakproof.toml", judged_by=MADE_WITH), None, trust=False)
+    assert wanted == ([], ["order_age_p50 < 1h"])
+    assert notes == [
+        (
+            "judged without the run's own invariants (/theirs/mine.sql, /theirs/m.py:f): "
+            "name them with --config or --invariants, or say --trust"
+        )
+    ]
+
+
+def test_who_trusts_a_run_has_its_invariants_asked_but_those_that_are_gone() -> None:
+    mine = written(SUT + JUDGE).parent.resolve() / "mine.sql"
+    made_with = {"invariants": [str(mine), "/theirs/m.py:f"], "objectives": []}
+    wanted, notes = wishes_of(run_of(None, judged_by=made_with), None, trust=True)
+    assert wanted == ([str(mine)], [])
+    assert notes == ["/theirs/m.py:f is gone: judged without this invariant"]
+
+
+def test_a_file_that_the_user_names_says_it_all() -> None:
+    other = written("[judge]\nobjectives = ['order_age_p50 < 2h']\n", "other")
+    folder = run_of("/theirs/peakproof.toml", judged_by=MADE_WITH)
+    assert wishes_of(folder, other, trust=False) == (([], ["order_age_p50 < 2h"]), [])
+
+
+def test_an_earlier_versions_run_names_a_file_that_is_read_on_trust_alone(tmp_path: Path) -> None:
     theirs = written(SUT + JUDGE, "theirs")
     folder = run_of(str(theirs.resolve()))
-    config, complaint = judged_like(folder, None)
-    assert (config.objectives, complaint) == (("order_sync_latency_p95 < 30s",), None)
-    assert config.files[0] == str(tmp_path / "theirs" / "mine.sql")
-    assert of_run(folder).judge.objectives == config.objectives
-    other = written("[judge]\nobjectives = ['order_age_p50 < 1h']\n", "other")
-    assert judged_like(folder, other)[0].objectives == ("order_age_p50 < 1h",), (
-        "one that is named comes first"
-    )
+    wanted, notes = wishes_of(folder, None, trust=False)
+    assert wanted == ([], [])
+    assert notes == [
+        (
+            f"the run was made with {theirs.resolve()}: judged without the objectives and invariants that it names; "
+            "give --config, or say --trust"
+        )
+    ]
+    wanted, notes = wishes_of(folder, None, trust=True)
+    assert (wanted.objectives, notes) == (["order_sync_latency_p95 < 30s"], [])
+    assert wanted.invariants[0] == str(tmp_path / "theirs" / "mine.sql")
 
 
-def test_where_that_file_is_gone_it_is_the_one_here_or_a_complaint() -> None:
-    folder = run_of("/nowhere/peakproof.toml")
-    config, complaint = judged_like(folder, None)
-    assert config.objectives == ()
-    assert complaint == (
+def test_one_whose_file_is_gone_has_a_note() -> None:
+    wanted, notes = wishes_of(run_of("/nowhere/peakproof.toml"), None, trust=True)
+    assert wanted == ([], [])
+    assert notes == [
         "/nowhere/peakproof.toml is gone: judged without the objectives and invariants that it names"
-    )
-    written(SUT + JUDGE)
-    config, complaint = judged_like(folder, None)
-    assert (config.objectives, complaint) == (("order_sync_latency_p95 < 30s",), None)
+    ]
 
 
 def test_a_run_of_the_reference_needs_no_file() -> None:
     written(SUT + JUDGE)
-    config, complaint = judged_like(run_of(None), None)
-    assert (config.objectives, complaint) == ((), None)
+    assert wishes_of(run_of(None), None, trust=False) == (([], []), [])

@@ -193,9 +193,9 @@ def test_a_duration_that_cuts_a_window_off_is_refused() -> None:
     ("text", "said"),
     [
         (None, "cannot be read"),
-        ("{", "is not what a run writes"),
+        ("{", "is damaged"),
         ("{}", "is not what a run writes"),
-        ("[]", "is not what a run writes"),
+        ("[]", "is damaged"),
         ('{"scenario": {"name": "x", "new_key": 1}, "seed": 1}', "unknown key 'new_key'"),
     ],
 )

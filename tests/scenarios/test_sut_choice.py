@@ -89,15 +89,41 @@ def test_the_reference_is_meant_again_although_there_is_a_file_here() -> None:
     assert of_run(stored(middleware="reference", config=None)).sut.name == "reference"
 
 
-def test_a_file_is_read_again_from_wherever_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = stored(middleware=None, config=str(written().resolve())).resolve()
+def test_the_file_here_is_the_users_own() -> None:
+    choice = of_run(stored(middleware=None, config=str(written().resolve())))
+    assert choice.sut.flows == ("order-to-ship", "cancel")
+    assert choice.sentence.endswith(", as peakproof.toml says, like runs/one")
+
+
+def test_a_run_of_another_place_is_made_again_with_the_file_here() -> None:
+    written()
+    choice = of_run(stored(middleware=None, config="/ci/peakproof.toml"))
+    assert choice.config == Path("peakproof.toml")
+    assert choice.sentence.endswith(", runs/one was made with /ci/peakproof.toml")
+
+
+def test_a_file_that_a_run_names_is_read_on_trust_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = str(written().resolve())
+    folder = stored(middleware=None, config=own).resolve()
     monkeypatch.chdir("/")
-    assert of_run(folder).sut.flows == ("order-to-ship", "cancel")
+    with pytest.raises(UsageError) as refused:
+        of_run(folder)
+    assert str(refused.value) == (
+        f"{folder} was made with {own}: what a stored run names is not started; name it with --config, or say --trust"
+    )
+    assert of_run(folder, trust=True).sut.flows == ("order-to-ship", "cancel")
+
+
+def test_an_address_that_a_run_names_is_called_on_trust_alone() -> None:
+    folder = stored(middleware="http://192.0.2.1:80", config=str(written().resolve()))
+    with pytest.raises(UsageError, match="made with the middleware at http://192.0.2.1:80: an address"):
+        of_run(folder)
+    assert of_run(folder, trust=True).middleware == "http://192.0.2.1:80"
 
 
 def test_a_file_that_is_gone_is_named() -> None:
     with pytest.raises(ConfigError, match=r"gone/peakproof.toml: no such file"):
-        of_run(stored(middleware=None, config="/gone/peakproof.toml"))
+        of_run(stored(middleware=None, config="/gone/peakproof.toml"), trust=True)
 
 
 def test_a_run_that_does_not_say_means_what_is_here() -> None:

@@ -16,7 +16,7 @@ from peakproof.chaos.faults.outage import Outage
 from peakproof.chaos.faults.server_error import ServerError
 from peakproof.chaos.injection import Injection, Trigger
 from peakproof.chaos.throttles.token_bucket import TokenBucket
-from peakproof.history.reader import decompressed
+from peakproof.history.compressed import decompressed
 from peakproof.history.writer import HistoryWriter
 from peakproof.simulators.kit.door import MAX_BODY_BYTES
 

@@ -213,6 +213,7 @@ def run(tmp_path: Path) -> Path:
     with history_of(GOOD) as literal:
         for source in (literal.folder / "history").glob("*.jsonl"):
             (tmp_path / "history" / source.name).write_bytes(source.read_bytes())
+    (tmp_path / "history" / "bodies-literal.jsonl").write_text('{"hash":"b1","text":"{}"}\n')
     writer.close()
     documents = [row for row in GOOD if isinstance(row, StateDocument)]
     for document in documents:

@@ -63,7 +63,7 @@ def _invariant(verdict: Verdict, result: InvariantResult) -> TestCase:
         case "indeterminate":
             case.result = [Error(f"{result.indeterminate} of {result.examined} cannot be told")]
         case "not exercised":
-            case.result = [Skipped("nothing to examine")]
+            case.result = [Skipped(printable(result.reason or "nothing to examine"))]
     return case
 
 
