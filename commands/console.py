@@ -9,8 +9,11 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from ..history.printable import printable, printable_json, printable_lines
+from ..verdict.render.console import CleanConsole
 
-class ProgressConsole(Console):
+
+class ProgressConsole(CleanConsole):
     """What is said meanwhile. When nobody reads it any more it falls silent, and the work goes on."""
 
     def on_broken_pipe(self) -> None:
@@ -18,7 +21,7 @@ class ProgressConsole(Console):
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
-class ResultConsole(Console):
+class ResultConsole(CleanConsole):
     """What a command is asked for: without a reader there is no point in going on."""
 
     def on_broken_pipe(self) -> None:
@@ -29,7 +32,8 @@ err = ProgressConsole(stderr=True, highlight=False)
 
 
 def say(text: str) -> None:
-    err.print(text, markup=False, soft_wrap=True, style="dim")
+    """One line: what a stranger put into it cannot begin another."""
+    err.print(printable(text), markup=False, soft_wrap=True, style="dim")
 
 
 def say_live(url: str | None) -> None:
@@ -43,7 +47,12 @@ def stdout() -> Console:
 
 def echo_document(document: Any) -> None:
     """The one JSON document of a command that was asked for one."""
-    typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    typer.echo(printable_json(json.dumps(document, indent=1, ensure_ascii=False)))
+
+
+def tell(text: str) -> None:
+    """Plain lines of a result."""
+    typer.echo(printable_lines(text))
 
 
 def to_pull_request(folder: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from .console import echo_document, say
+from .console import echo_document, say, tell
 from .given import check_out, overrides_of, sut_for
 from .guard import FAIL, PASS
 from .options import ConfigOption, JsonOption, MiddlewareOption, OutOption, SeedOption, SetOption
@@ -30,7 +30,7 @@ def try_(
     def tick(hop: Hop) -> None:
         if not as_json:
             typer.secho("✓ ", fg="green", nl=False)
-            typer.echo(hop.sentence)
+            tell(hop.sentence)
 
     contact = FirstContact(scenario, choice.sut, seed=seed, out=out, on_tick=tick).run()
     missing = contact.missing
@@ -48,10 +48,10 @@ def try_(
         echo_document(document)
     elif missing is not None:
         typer.secho("✗ ", fg="red", nl=False)
-        typer.echo(f"missing: {missing.sentence}")
-        typer.echo("  expected: " + (missing.expected or "").replace("\n", "\n            "))
+        tell(f"missing: {missing.sentence}")
+        tell("  expected: " + (missing.expected or "").replace("\n", "\n            "))
         if missing.instead:
-            typer.echo(f"  instead:  {missing.instead}")
+            tell(f"  instead:  {missing.instead}")
     else:
         typer.echo(f"All {len(contact.hops)} hops seen.")
     log = contact.folder / "sut.log"

@@ -12,6 +12,7 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from rich.markup import escape
 
+from ..history.printable import printable
 from ..scenarios.errors import RunError, SutFailed, UsageError
 from .console import err
 
@@ -71,7 +72,7 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
 
 def stopped(error: object, code: int) -> SystemExit:
     said = error.message if isinstance(error, SutFailed) else error
-    err.print(f"[bold red]error:[/] {escape(str(said))}", soft_wrap=True)
+    err.print(f"[bold red]error:[/] {escape(printable(str(said)))}", soft_wrap=True)
     if isinstance(error, SutFailed):
         show_last_words(error)
     if isinstance(error, RunError) and error.folder is not None:
@@ -81,7 +82,7 @@ def stopped(error: object, code: int) -> SystemExit:
 
 def show_last_words(failure: SutFailed) -> None:
     for line in failure.log[-LOG_LINES_SHOWN:]:
-        err.print(f"  | {line}", markup=False, soft_wrap=True)
+        err.print(f"  | {printable(line)}", markup=False, soft_wrap=True)
     log = failure.folder / "sut.log" if failure.folder is not None else None
     if log is not None and log.is_file():
         wrote = "all that it wrote is" if failure.log else "it wrote nothing"
@@ -91,12 +92,13 @@ def show_last_words(failure: SutFailed) -> None:
 def _known(error: Exception) -> int | None:
     """The exit code of an error that a lower room raised about what the user gave it; None for our own fault."""
     from ..chaos.errors import ChaosError
+    from ..history.errors import RecordError
     from ..loadtests.profile import ProfileError
     from ..loadtests.trace import TraceError
     from ..simulators.estate import EstateError
     from ..verdict.errors import VerdictError
 
-    if isinstance(error, ChaosError | ProfileError | TraceError | VerdictError):
+    if isinstance(error, ChaosError | ProfileError | RecordError | TraceError | VerdictError):
         return USAGE
     return INCONCLUSIVE if isinstance(error, EstateError) else None
 

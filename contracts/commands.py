@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..history.printable import printable_json
 from ..scenarios.run_folder import run_folder
 from .errors import ContractsError
 
@@ -45,7 +46,7 @@ def compare_(
 
     found = compare(old, new)
     if as_json:
-        typer.echo(json.dumps(found.document(), indent=1, ensure_ascii=False))
+        typer.echo(printable_json(json.dumps(found.document(), indent=1, ensure_ascii=False)))
     else:
         from .render import show_comparison
 
@@ -236,7 +237,7 @@ def verify_(
 
         typer.echo(f"kept in {keep(found, kept_with)}", err=True)
     if as_json:
-        typer.echo(json.dumps(found.document(), indent=1, ensure_ascii=False))
+        typer.echo(printable_json(json.dumps(found.document(), indent=1, ensure_ascii=False)))
     else:
         from .render import show_verification
 
@@ -262,7 +263,7 @@ def export_(
     made = export(run_folder(run), out, consumer)
     if as_json:
         document = {"schema": "peakproof/contracts-export/1", "files": made.files, "left_out": made.left_out}
-        typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
+        typer.echo(printable_json(json.dumps(document, indent=1, ensure_ascii=False)))
         return
     for path, count in made.files.items():
         typer.echo(f"{path}  {count} interactions")
@@ -319,7 +320,7 @@ def can_i_deploy_(
 
         found = Broker.of_environment(broker).can_i_deploy(pacticipant, version, environment)
     if as_json:
-        typer.echo(json.dumps(found.document(), indent=1, ensure_ascii=False))
+        typer.echo(printable_json(json.dumps(found.document(), indent=1, ensure_ascii=False)))
     else:
         for row in found.rows:
             word = {True: "agree", False: "do not agree", None: "have not been verified"}[row["agree"]]
@@ -354,6 +355,6 @@ def _fetched(broker: str | None, providers: list[str] | None, selectors: list[st
 
 def _console() -> "Console":
     """On a terminal as wide as it is; in a file wide enough that no line is cut."""
-    from rich.console import Console
+    from ..verdict.render.console import CleanConsole
 
-    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=140)
+    return CleanConsole(highlight=False, width=None if sys.stdout.isatty() else 140)

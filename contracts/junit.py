@@ -4,7 +4,7 @@ from pathlib import Path
 
 from junitparser import Failure, JUnitXml, TestCase, TestSuite
 
-from ..verdict.render.wording import printable
+from ..history.printable import printable
 from .errors import ContractsError
 from .result import Outcome, Verification
 

@@ -20,8 +20,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ..history.printable import printable
 from ..simulators.registry import KINDS
-from ..verdict.render.wording import printable
 from .desk import MESSAGE_PATH, METADATA_HEADER, STATE_PATH, Desk, Played, Seen, message_reply
 from .errors import ContractsError
 from .pact_file import NO_BODY, Interaction, Pact

@@ -18,15 +18,25 @@ class _System(msgspec.Struct):
     kind: str
 
 
+class _Sut(msgspec.Struct):
+    name: str | None = None
+    exit: int | None = None
+    death: str | None = None
+
+
+class _Scenario(msgspec.Struct):
+    name: str | None = None
+
+
 class _Facts(msgspec.Struct):
     """The keys that judging and showing look at; others may be anything."""
 
     seal: int | None = None
     history_version: int | None = None
     id: str | None = None
-    scenario: dict[str, Any] | str | None = None
+    scenario: _Scenario | str | None = None
     seed: int | None = None
-    sut: dict[str, Any] | str | None = None
+    sut: _Sut | None = None
     flows: list[str] | None = None
     judged_by: dict[str, list[str]] | None = None
     started_at: str | None = None

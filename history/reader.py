@@ -12,6 +12,7 @@ import duckdb
 import msgspec
 
 from .compressed import COMPRESSED, decompressed, is_whole
+from .errors import RecordError
 from .facts import run_facts
 from .records import (
     HISTORY_VERSION,
@@ -28,6 +29,9 @@ from .records import (
 from .seal import damage_of
 from .state import StateDocument, write_state
 from .writer import HistoryWriter
+
+INTERRUPTED = "Query interrupted"
+"""How the database says that the user has pressed Ctrl-C."""
 
 VIEWS = Path(__file__).with_name("views.sql")
 
@@ -87,6 +91,18 @@ def _sql(name: str, hint: Any) -> tuple[str, str, str]:
     return simple, simple, name
 
 
+def _translated(error: BaseException | None, folder: Path, *, doubtful: bool) -> BaseException | None:
+    """What an error of the database really is; null where it is what it says.
+
+    It says Ctrl-C in words of its own. Of a doubtful record a query that fails is the record's fault.
+    """
+    if isinstance(error, RuntimeError) and str(error) == INTERRUPTED:
+        return KeyboardInterrupt()
+    if doubtful and isinstance(error, duckdb.Error):
+        return RecordError(f"{folder}: the record is damaged: {str(error).splitlines()[0]}")
+    return None
+
+
 class History:
     """What happened in a run, ready to be queried; close it, or use it in a ``with`` block.
 
@@ -103,6 +119,7 @@ class History:
         """Lines that could not be read, by table; tables without any are left out."""
         self.damage: list[str] = []
         """What is no longer as the run left it, ``{file}: {what}``; of a damaged record nothing counts."""
+        self._is_doubtful = False
         self._on_demand: list[Path] = []
         """Files that are read when a query asks for them."""
         self._spill = TemporaryDirectory(prefix="peakproof-", ignore_cleanup_errors=True)
@@ -123,12 +140,19 @@ class History:
     def of_run(cls, path: Path, *, threads: int | None = None) -> Self:
         """Open the run in a folder (``run.json``, ``history/*.jsonl``, ``state/*.jsonl``), finished or cut off.
 
-        FileNotFoundError where the folder holds no history, ValueError where run.json is damaged.
+        FileNotFoundError where the folder holds no history, ValueError where run.json is damaged, RecordError where a record
+        without a seal is so odd that no query can reckon with it, now or before the ``with`` block ends.
         """
         if not (path / "history").is_dir():
             raise FileNotFoundError(f"{path} is no run: it has no folder 'history'; expected e.g. runs/<id>")
-        history = cls(path, run_facts(path), threads=threads)
-        if history.run.get("finished_at") and not history.run.get("seal"):
+        run = run_facts(path)
+        is_sealed = bool(run.get("seal"))  # then what cannot be queried is our own mistake
+        try:
+            history = cls(path, run, threads=threads)
+        except (duckdb.Error, RuntimeError) as error:
+            raise _translated(error, path, doubtful=not is_sealed) or error from None
+        history._is_doubtful = not is_sealed
+        if run.get("finished_at") and not is_sealed:
             history._look_for_bodies()
         return history
 
@@ -186,8 +210,10 @@ class History:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self.close()
+        if (other := _translated(error, self.folder, doubtful=self._is_doubtful)) is not None:
+            raise other from None
 
     def _load(self) -> None:
         for record in RECORDS:
@@ -221,15 +247,24 @@ class History:
 
     def _look_for_bodies(self) -> None:
         """Of a run of an earlier version, which has no seal: whether every body is there that a call or a delivery names."""
+        try:
+            named, missing = self._bodies_named()
+        except duckdb.Error as problem:
+            self.damage.append(f"history/bodies-*: cannot be read: {str(problem).splitlines()[0]}")
+            return
+        if missing:
+            self.damage.append(
+                f"history/bodies-*: {missing:,} of {named:,} bodies that calls and deliveries name are missing"
+            )
+
+    def _bodies_named(self) -> tuple[int, int]:
+        """How many are named, and how many of them are not there."""
         named, missing = self.connection.execute(
             "WITH named AS (SELECT request_body AS hash FROM calls UNION SELECT response_body FROM calls "
             "UNION SELECT body FROM deliveries) SELECT count(*), count(*) FILTER (WHERE hash NOT IN "
             "(SELECT hash FROM bodies)) FROM named WHERE hash IS NOT NULL"
         ).fetchall()[0]
-        if missing:
-            self.damage.append(
-                f"history/bodies-*: {missing:,} of {named:,} bodies that calls and deliveries name are missing"
-            )
+        return named, missing
 
     def _lock(self) -> None:
         """From here on a query reads the tables, and the files that belong to them, alone."""

@@ -24,6 +24,7 @@ from .result import (
     Verdict,
 )
 from .timeline import describe
+from .written import written
 
 DESCRIBED_FINDINGS = 50
 """The evidence of so many primary findings of each invariant is put into words."""
@@ -132,15 +133,14 @@ def check_wishes(extra: Iterable[str] = (), objectives: Iterable[str] = ()) -> N
 def write_verdict(verdict: Verdict, run_folder: Path) -> Path:
     """Write ``verdict.json`` into a run's folder, whole or not at all; returns its path."""
     path = run_folder / "verdict.json"
-    draft = path.with_suffix(".json.part")
-    draft.write_bytes(msgspec.json.format(msgspec.json.encode(verdict.document()), indent=1))
-    draft.replace(path)
-    return path
+    return written(path, msgspec.json.format(msgspec.json.encode(verdict.document()), indent=1).decode())
 
 
 def read_verdict(run_folder: Path) -> Verdict:
-    """The stored verdict of a run. FileNotFoundError where it was not judged yet."""
-    return Verdict.of_document(msgspec.json.decode((run_folder / "verdict.json").read_bytes()))
+    """The stored verdict of a run. FileNotFoundError where it was not judged yet; ValueError, and what ``of_document`` raises,
+    where it is damaged: every value is of its type."""
+    made = Verdict.of_document(msgspec.json.decode((run_folder / "verdict.json").read_bytes()))
+    return msgspec.convert(msgspec.to_builtins(made), Verdict)
 
 
 def conclude(

@@ -14,6 +14,7 @@ from .render import suite as of_suite
 from .render.exhibits import Exhibits, exhibits_of, without_record
 from .result import Verdict
 from .suite import SuiteVerdict
+from .written import written
 
 
 def write_reports(verdict: Verdict, run_folder: Path, history: History | None = None) -> tuple[Path, Path]:
@@ -48,14 +49,6 @@ def write_limit(limit: Limit, folder: Path) -> Path:
 
 def _indented(document: dict[str, Any]) -> str:
     return msgspec.json.format(msgspec.json.encode(document), indent=1).decode()
-
-
-def written(path: Path, text: str) -> Path:
-    """Write a file whole or not at all; returns its path."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, "utf-8")
-    part.replace(path)
-    return path
 
 
 def _read(verdict: Verdict, run_folder: Path) -> Exhibits:

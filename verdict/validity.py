@@ -15,6 +15,7 @@ LATE_UNDER_LOAD_S, LAG_UNDER_LOAD_S = 0.1, 0.1
 """Of a run under load: so late may 1 in 100 acts of the generator, or turns of the estate's loop, be at most; beyond that
 its latencies are its own and not the middleware's."""
 
+HISTORY: Concern = "history"
 DAMAGE_NAMED = 10
 """So many damaged files are named."""
 
@@ -57,8 +58,7 @@ def check(history: History, injections: tuple[InjectionResult, ...]) -> Validity
     """
     if history.damage:
         reasons = tuple(_damaged(history.damage))
-        about: tuple[Concern, ...] = ("history",) * len(reasons)
-        return Validity(reasons, about=about, void=True)
+        return Validity(reasons, about=tuple(HISTORY for _ in reasons), void=True)
     failed = history.run.get("failed")
     if failed:
         return Validity((f"the run could not be made: {failed}",), about=("run",))

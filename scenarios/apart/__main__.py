@@ -11,6 +11,7 @@ import time
 
 import msgspec
 
+from ...history.printable import printable
 from ..errors import RunError, UsageError
 from ..spread import address_of, token_of
 from .line import Caller, LineError, Unreachable
@@ -22,7 +23,7 @@ AGAIN_S = 1.0
 
 
 def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def main(arguments: list[str]) -> int:

@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ...chaos.registry import Entry
-from ...verdict.render.wording import counted, printable
+from ...history.printable import printable
+from ...verdict.render.wording import counted
 from .examples import example
 
 if TYPE_CHECKING:

@@ -116,7 +116,7 @@ def test_a_file_that_a_run_names_is_read_on_trust_alone(monkeypatch: pytest.Monk
 
 def test_an_address_that_a_run_names_is_called_on_trust_alone() -> None:
     folder = stored(middleware="http://192.0.2.1:80", config=str(written().resolve()))
-    with pytest.raises(UsageError, match="made with the middleware at http://192.0.2.1:80: an address"):
+    with pytest.raises(UsageError, match=r"made with the middleware at http://192\.0\.2\.1:80: an address"):
         of_run(folder)
     assert of_run(folder, trust=True).middleware == "http://192.0.2.1:80"
 

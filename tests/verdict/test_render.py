@@ -8,11 +8,11 @@ import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
 from rich.console import Console
 
+from peakproof.history.printable import printable
 from peakproof.verdict.judge import judge_history
 from peakproof.verdict.render import html, junit, markdown, terminal
 from peakproof.verdict.render import json as json_rendering
 from peakproof.verdict.render.exhibits import exhibits_of
-from peakproof.verdict.render.wording import printable
 from peakproof.verdict.report import write_reports
 from peakproof.verdict.result import Verdict
 from peakproof.verdict.timeline import order_timeline

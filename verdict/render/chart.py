@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...history.printable import printable
 from .figures import three_digits
 from .series import Band, Clock, Line, Plot
-from .wording import printable
 
 WIDTH, HEIGHT = 1000, 100
 """Of the drawing, which the page stretches to the width that it has."""

@@ -9,13 +9,14 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ... import __version__
+from ...history.printable import printable
 from ..result import ObjectiveResult, Outcome, Verdict
 from .exhibits import Exhibits
 from .figures import NOT_SAID, FigureRow, channels_of, figure_rows, percentiles_of, side_by_side, three_digits
 from .manners import Manners
 from .script import scripts, style
 from .sentences import explanation
-from .wording import BANNERS, MARKS, commands, counted, evidence_lines, printable
+from .wording import BANNERS, MARKS, commands, counted, evidence_lines
 
 CARDS_SHOWN = 5
 """So many findings of each invariant stand on a card of their own."""

@@ -2,8 +2,9 @@
 
 import msgspec
 
+from ...history.printable import printable_json
 from ..result import Verdict
 
 
 def render(verdict: Verdict) -> str:
-    return msgspec.json.format(msgspec.json.encode(verdict.document()), indent=1).decode()
+    return printable_json(msgspec.json.format(msgspec.json.encode(verdict.document()), indent=1).decode())

@@ -4,8 +4,9 @@ import io
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
+from ...history.printable import printable
 from ..result import InvariantResult, Verdict
-from .wording import evidence_lines, printable
+from .wording import evidence_lines
 
 FINDINGS_SHOWN = 20
 EVIDENCE_SHOWN = 10

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ... import __version__
+from ...history.printable import printable
 from ..limit import Limit, Step, StepOutcome
 from ..result import Outcome
 from .figures import three_digits
@@ -18,7 +19,6 @@ from .html import templates
 from .markdown import SIGNS, plain
 from .suite import MARKS
 from .terminal import BANNER_STYLE
-from .wording import printable
 
 OUTCOMES: dict[StepOutcome, Outcome] = {
     "held": "pass",

@@ -4,11 +4,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...history.printable import printable
 from ..result import ObjectiveResult, Outcome, Verdict
 from ..suite import SuiteVerdict, worst_first
 from .figures import side_by_side
 from .sentences import explanation
-from .wording import BANNERS, MARKS, commands, counted, evidence_lines, printable
+from .wording import BANNERS, MARKS, commands, counted, evidence_lines
 
 FINDINGS_SHOWN = 3
 EVIDENCE_SHOWN = 8

@@ -1,7 +1,8 @@
 """The verdict in three sentences that everybody understands: what came of it, what is worst or why not, and what next."""
 
+from ...history.printable import printable
 from ..result import Verdict
-from .wording import counted, printable
+from .wording import counted
 
 
 def explanation(verdict: Verdict) -> list[str]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
 
+from ...history.printable import printable
 from ...history.reader import History
 from ..result import Finding, Verdict
 from ..timeline import Moment, moments_of, order_timeline
 from .masking import masked
-from .wording import printable
 
 MOST_STEPS = 110
 """So many rows of each story, its evidence first."""

@@ -10,12 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ... import __version__
+from ...history.printable import printable
 from ..result import InvariantResult, Outcome
 from ..suite import Part, SuiteVerdict, worst_first
 from .html import templates
 from .terminal import BANNER_STYLE, explained
 from .wording import MARKS as STATUS_MARKS
-from .wording import commands, counted, printable
+from .wording import commands, counted
 
 MARKS: dict[Outcome, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?"}
 _TONES: dict[Outcome, str] = {"pass": "holds", "fail": "violated", "inconclusive": "indeterminate"}

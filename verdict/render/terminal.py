@@ -9,10 +9,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ...history.printable import printable
 from ..result import Finding, InvariantResult, Outcome, Status, Verdict
 from ..timeline import Moment
 from .figures import NOT_SAID, channels_of, figure_rows, percentiles_of, side_by_side
-from .wording import BANNERS, GUILTY, MARKS, NOTHING_DONE, commands, counted, evidence_lines, printable
+from .wording import BANNERS, GUILTY, MARKS, NOTHING_DONE, commands, counted, evidence_lines
 
 FINDINGS_SHOWN = 3
 EVIDENCE_SHOWN = 8

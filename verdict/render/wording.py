@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+from ...history.printable import printable
 from ..result import Finding, Outcome, Status, Verdict
 
 MARKS: dict[Status, str] = {
@@ -24,13 +25,6 @@ NOTHING_DONE = "no single step is at fault: an expected step is missing"
 
 GUILTY = "✗ "
 """Before the line of the step that broke an invariant."""
-
-
-def printable(text: str) -> str:
-    """The text with every control character written out, so that it can neither steer a terminal nor break XML."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def counted(number: int, one: str) -> str:
