@@ -24,7 +24,7 @@ from .config import SutConfig
 from .control.api import Control
 from .errors import RunError, SutDied, SutFailed, UsageError
 from .live.process import LiveView
-from .loop import new_loop
+from .loop import new_loop, signals_restored
 from .run_record import RunRecord, new_folder
 from .scenario import Scenario
 from .settling import BRIEFLY_S, AttentiveWriter, Settling
@@ -123,7 +123,7 @@ class Runner:
             judged_by=self._judged_by,
         )
         try:
-            with asyncio.Runner(loop_factory=new_loop) as loop:
+            with signals_restored(), asyncio.Runner(loop_factory=new_loop) as loop:
                 loop.run(self._run())
         except asyncio.CancelledError:
             self._record.add(ended_early="interrupted twice by the user")
