@@ -99,8 +99,13 @@ SELECT p.order_ref,
        coalesce(f.unfillable, false)                        AS unfillable,
        coalesce(f.rejected, false)                          AS rejected,
        coalesce(p.actor = 'before-run', false)              AS before_run,
-       w.order_ref IS NOT NULL                              AS owed
+       w.order_ref IS NOT NULL                              AS owed,
+       u.order_ref IS NOT NULL                              AS undecided
 FROM   placed AS p
+LEFT   JOIN (SELECT DISTINCT c.order_ref FROM effects AS c -- a wish to cancel that was never answered: the order waits for that alone
+             ANTI JOIN (SELECT ref FROM effects WHERE kind IN ('cancellation_accepted', 'cancellation_declined', 'cancellation_closed')) AS d
+                  ON d.ref = c.ref
+             WHERE c.kind = 'cancellation_requested' AND judged('cancel')) AS u USING (order_ref)
 LEFT   JOIN owed_orders AS w USING (order_ref)
 LEFT   JOIN fates AS f USING (order_ref)
 LEFT   JOIN (SELECT DISTINCT order_ref FROM parked) AS k USING (order_ref);

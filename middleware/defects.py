@@ -366,6 +366,7 @@ DEFECTS: dict[str, Defect] = {
         ),
         shown_in="black-friday",
         seconds=15,
+        first="unclear_requests_followed_up",
     ),
     "parks-everything": Defect(
         "Asks for every booking with amounts that do not add up, and parks each order that is refused for it.",

@@ -108,8 +108,11 @@ def _leads_to(
     later: Finding,
     systems: Mapping[str, str],
 ) -> bool:
-    """Whether a finding about conduct accounts for another: an act only where both were at the same system."""
-    if other.leads_to or later.about not in cause.abouts:
+    """Whether a finding about conduct accounts for another: an act only where both were at the same system.
+
+    Of two that both lead to something the earlier step may account for the later one, never the other way round.
+    """
+    if later.about not in cause.abouts or (other.leads_to and other.step <= result.step):
         return False
     if later.guilty is None:
         return "omissions" in result.leads_to
@@ -158,7 +161,7 @@ def _gravity(result: InvariantResult) -> int:
 
 
 def _systems(history: History, guilty: Sequence[str]) -> dict[str, str]:
-    """At which system each of these rows happened."""
+    """At which system each of these calls and effects happened; what was delivered may lead to something at any."""
     if not guilty:
         return {}
     rows = history.rows(
@@ -166,7 +169,6 @@ def _systems(history: History, guilty: Sequence[str]) -> dict[str, str]:
         WITH wanted AS (SELECT DISTINCT unnest($1::VARCHAR[]) AS id)
         SELECT effect_id AS id, system FROM effects SEMI JOIN wanted ON id = effect_id
         UNION  ALL SELECT call_id, system FROM calls SEMI JOIN wanted ON id = call_id
-        UNION  ALL SELECT delivery_id, system FROM deliveries SEMI JOIN wanted ON id = delivery_id
         """,
         [list(guilty)],
     )

@@ -3,7 +3,6 @@
 -- class:    consistency
 -- severity: major
 -- step:     72
--- leads_to: omissions
 -- cause:    A wish to cancel meets an order in an unexpected state and is answered by nobody.
 -- remedy:   Keep each request until the warehouse has decided the race, then tell the channel which way it went.
 WITH decided AS (

@@ -3,6 +3,7 @@
 -- class:    security
 -- severity: critical
 -- step:     1
+-- leads_to: acts, omissions
 -- cause:    The signature is checked over the parsed and rewritten body, only where it is present, or the timestamp is not looked at.
 -- remedy:   Verify signature and timestamp over the raw body before anything else (Standard Webhooks), and answer 401 without looking further.
 WITH tried AS (
@@ -23,7 +24,8 @@ SELECT t.event_id || ' ' || t.forgery                                           
                  CASE WHEN a.order_ref IS NOT NULL THEN format('{} effects of an order that nobody placed', len(a.effect_ids)) END) AS finding,
        list_concat(t.delivery_ids, a.effect_ids)                                          AS evidence,
        o.order_ref,
-       coalesce(t.taken_id, a.effect_ids[1])                                              AS guilty
+       coalesce(t.taken_id, a.effect_ids[1])                                              AS guilty,
+       [x FOR x IN [t.order_ref, t.sku] IF x IS NOT NULL]                                 AS explains
 FROM   tried AS t
 LEFT   JOIN acted AS a ON a.order_ref = t.order_ref
 LEFT   JOIN accepted_orders AS o ON o.order_ref = t.order_ref

@@ -32,10 +32,11 @@ WITH erp AS (
     GROUP  BY order_ref
 )
 SELECT o.order_ref                                                                             AS subject,
-       due(coalesce(e.posted OR e.refused, false) OR o.cancelled OR o.parked, o.owed)          AS holds,
+       due(coalesce(e.posted OR e.refused, false) OR o.cancelled OR o.parked OR o.undecided, o.owed)          AS holds,
        CASE WHEN e.posted              THEN 'posted'
             WHEN o.cancelled           THEN 'cancelled'
             WHEN o.parked              THEN 'parked'
+            WHEN o.undecided           THEN 'waits for the answer to a wish to cancel'
             WHEN e.refused             THEN format('refused for good: {}', coalesce(e.reason, 'no reason given'))
             WHEN e.reason IS NOT NULL  THEN format('rejected ({}) and never sent again corrected', e.reason)
             WHEN e.received            THEN 'booked, but never posted'

@@ -16,7 +16,7 @@ WITH booked AS (
 )
 SELECT o.order_ref                                                                    AS subject,
        CASE WHEN count(b.effect_id) > 1 THEN false
-            ELSE due(count(b.effect_id) = 1 OR o.cancelled OR o.parked, o.owed) END   AS holds,
+            ELSE due(count(b.effect_id) = 1 OR o.cancelled OR o.parked OR o.undecided, o.owed) END   AS holds,
        format('booked {} times', count(b.effect_id))                                  AS finding,
        list_concat([o.effect_id], list(b.effect_id ORDER BY b.at_ns)
          FILTER (WHERE b.effect_id IS NOT NULL))                                      AS evidence,
@@ -24,4 +24,4 @@ SELECT o.order_ref                                                              
          FILTER (WHERE b.effect_id IS NOT NULL))[2]                                   AS guilty
 FROM   accepted_orders AS o
 LEFT   JOIN standing AS b ON b.order_ref = o.order_ref
-GROUP  BY o.order_ref, o.effect_id, o.cancelled, o.parked, o.owed
+GROUP  BY o.order_ref, o.effect_id, o.cancelled, o.parked, o.owed, o.undecided
