@@ -4,8 +4,10 @@ import asyncio
 import atexit
 import ctypes
 import os
+import re
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -19,6 +21,8 @@ import msgspec
 from ..simulators.estate import SystemAddress
 from .config import SutConfig, absolute
 from .errors import SutDied, SutFailed, SutNotReady
+from .guardian import RELEASED
+from .process_tree import MARK, ProcessTree
 from .spread import TOKEN
 
 Failure = TypeVar("Failure", bound=SutFailed)
@@ -32,8 +36,14 @@ LARGEST_ANSWER = 32 * 1024 * 1024
 LOG_LINES = 15
 LONGEST_LINE = 300
 
-_groups: set[int] = set()
-"""Process groups that still live; whatever happens to us, they do not outlive us."""
+DEEPEST = 50
+"""Levels that an answer may be nested."""
+PASSAGE = 2 * 1024 * 1024
+"""So much of the beginning of a log is looked through for its first error."""
+ERROR = re.compile(r"\b(error|exception|traceback|fatal|panic)\b", re.IGNORECASE)
+
+_trees: set[ProcessTree] = set()
+"""Process trees that still live; whatever happens to us, they do not outlive us."""
 
 
 class Sut:
@@ -75,6 +85,9 @@ class Sut:
         self._coming_back: asyncio.Task[None] | None = None
         self._lost: SutFailed | None = None
         """Why it did not come back."""
+        self._tree = ProcessTree()
+        """Everything that it starts, over all its restarts."""
+        self._guardian: subprocess.Popen[bytes] | None = None
         self._flooded = False
         self._stopping = False
         self._session: aiohttp.ClientSession | None = None
@@ -123,17 +136,17 @@ class Sut:
         return self._failure(SutDied, f"the system under test {self._how()}")
 
     async def stop(self) -> None:
-        """SIGTERM to its group, then SIGKILL to whatever is left; does nothing the second time."""
+        """SIGTERM to all that it started, then SIGKILL to whatever is left; does nothing the second time."""
         self._stopping = True
         if self._coming_back is not None:
             self._coming_back.cancel()
             await asyncio.gather(self._coming_back, return_exceptions=True)
         try:
             if self._process is not None:
-                await self._end_group(self._process)
+                await self._end_tree(self._process)
         finally:
-            if self._process is not None:
-                _kill_group(self._process.pid)
+            _kill_tree(self._tree)
+            self._release_guardian()
             if self._watcher is not None:
                 self._watcher.cancel()
             if self._session is not None:
@@ -148,7 +161,15 @@ class Sut:
                 text = file.read().decode("utf-8", "replace")
         except OSError:
             return []
-        return [line[:LONGEST_LINE] for line in text.splitlines()[-lines:]]
+        shown = [line[:LONGEST_LINE] for line in text.splitlines()[-lines:]]
+        first = self._first_error()
+        return shown if first is None or first in shown else [f"first error: {first}", "…", *shown]
+
+    def _first_error(self) -> str | None:
+        """The first line of its log that speaks of one: of a flood, the last lines tell the end of a trace only."""
+        with self.log.open("rb") as file:
+            text = file.read(PASSAGE).decode("utf-8", "replace")
+        return next((line[:LONGEST_LINE] for line in text.splitlines() if ERROR.search(line)), None)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -160,10 +181,10 @@ class Sut:
     # What faults do to its process
 
     def kill(self) -> None:
-        """SIGKILL to its whole group; it stays down until ``start_again``."""
+        """SIGKILL to all that it started; it stays down until ``start_again``."""
         if self._process is not None:
             self._down, self._held_down, self._struck = True, True, self._process
-            _kill_group(self._process.pid)
+            self._tree.signal(signal.SIGKILL)
 
     def start_again(self) -> None:
         """With the same command, environment, port and folder; it gets ready in the background."""
@@ -178,17 +199,12 @@ class Sut:
             self._come_back(graceful=True)
 
     def pause(self) -> None:
-        """SIGSTOP to its whole group."""
-        self._signal(signal.SIGSTOP)
+        """SIGSTOP to all that it started."""
+        self._tree.signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """SIGCONT to its whole group."""
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
+        """SIGCONT to all that it started."""
+        self._tree.signal(signal.SIGCONT)
 
     def _come_back(self, *, graceful: bool) -> None:
         if self._coming_back is None or self._coming_back.done():
@@ -200,7 +216,7 @@ class Sut:
         One that is killed while it comes back stays down until it may be started again.
         """
         assert self._process is not None, "only what was started can come back"
-        await (self._end_group(self._process) if graceful else self._process.wait())
+        await (self._end_tree(self._process) if graceful else self._process.wait())
         try:
             while not self._held_down:
                 await self._spawn()
@@ -263,7 +279,8 @@ class Sut:
             self.config.replay_url.replace("{order_ref}", quote(order_ref, safe="")), self.base_url
         )
         try:
-            async with self._client().post(url, timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as reply:
+            timeout = aiohttp.ClientTimeout(total=ANSWER_S)
+            async with self._client().post(url, timeout=timeout, allow_redirects=False) as reply:
                 return 200 <= reply.status < 300
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
@@ -291,7 +308,11 @@ class Sut:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
                 cwd=self.config.cwd,
-                env={**{name: value for name, value in os.environ.items() if name != TOKEN}, **env},
+                env={
+                    **{name: value for name, value in os.environ.items() if name not in (TOKEN, MARK)},
+                    **env,
+                    **self._tree.environment,
+                },
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -306,7 +327,8 @@ class Sut:
             ) from None
         finally:
             os.close(log)
-        _groups.add(self._process.pid)
+        _trees.add(self._tree)
+        self._post_guardian()
         self._watcher = asyncio.create_task(self._watch(self._process))
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
@@ -317,7 +339,7 @@ class Sut:
                 with suppress(OSError):
                     if not ended.done() and self.log.stat().st_size > self.config.log_limit_mb * 2**20:
                         self._flooded = True
-                        _kill_group(process.pid)
+                        self._tree.kill()
             if self._flooded:
                 os.truncate(self.log, int(self.config.log_limit_mb * 2**20))  # what came before we looked
         finally:
@@ -363,13 +385,19 @@ class Sut:
     async def _ask(self, address: str) -> Any:
         url = absolute(address, self.base_url)
         try:
-            async with self._client().get(url, timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as reply:
+            timeout = aiohttp.ClientTimeout(total=ANSWER_S)
+            async with self._client().get(url, timeout=timeout, allow_redirects=False) as reply:
                 raw = await reply.content.read(LARGEST_ANSWER)
                 if reply.status != 200:
                     return f"status {reply.status}"
                 while chunk := await reply.content.read(LARGEST_ANSWER - len(raw)):
                     raw += chunk
-                return msgspec.json.decode(raw)
+                if len(raw) >= LARGEST_ANSWER:
+                    return f"more than {LARGEST_ANSWER // 2**20} MB from {url}"
+                answer = msgspec.json.decode(raw)
+                return answer if _is_shallow(answer) else f"nested deeper than {DEEPEST} levels from {url}"
+        except RecursionError:
+            return f"nested deeper than {DEEPEST} levels from {url}"
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             return f"{type(error).__name__} from {url}"
 
@@ -397,18 +425,33 @@ class Sut:
                 return f"was ended by {signal.Signals(-code).name}"
         return f"ended with exit code {code}"
 
-    async def _end_group(self, process: asyncio.subprocess.Process) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-            os.killpg(process.pid, signal.SIGCONT)  # one that a fault has paused would not hear it
+    async def _end_tree(self, process: asyncio.subprocess.Process) -> None:
+        survivors = await asyncio.to_thread(self._tree.end, self.config.stop_timeout_s)
+        if survivors:
+            self._complain(f"could not be ended: {', '.join(survivors)}")
         with suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), self.config.stop_timeout_s)
-        loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + self.config.stop_timeout_s
-        while _lives(process.pid) and process.returncode is not None and loop.time() < deadline_s:
-            await asyncio.sleep(POLL_S / 5)
-        _kill_group(process.pid)
-        await process.wait()
+
+    def _post_guardian(self) -> None:
+        """A process that ends the tree when we are gone."""
+        if self._guardian is None:
+            self._guardian = subprocess.Popen(
+                [sys.executable, "-m", "peakproof.scenarios.guardian", self._tree.mark],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def _release_guardian(self) -> None:
+        if self._guardian is None or self._guardian.stdin is None:
+            return
+        with suppress(OSError):
+            self._guardian.stdin.write(RELEASED)
+            self._guardian.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._guardian.wait(ANSWER_S)
+        self._guardian = None
 
 
 class Nobody:
@@ -437,28 +480,32 @@ class Nobody:
         return None
 
 
-def _lives(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _kill_group(group: int) -> None:
-    """Once for each group: its number may be another's later."""
-    if group in _groups:
-        _groups.discard(group)
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, signal.SIGKILL)
+def _kill_tree(tree: ProcessTree) -> None:
+    """Once for each tree."""
+    if tree in _trees:
+        _trees.discard(tree)
+        tree.kill()
 
 
 @atexit.register
 def _kill_all() -> None:
-    for group in list(_groups):
-        _kill_group(group)
+    for tree in list(_trees):
+        _kill_tree(tree)
+
+
+def _is_shallow(answer: Any) -> bool:
+    """Whether it is nested no deeper than anybody means it to be; what is cannot be written down again."""
+    level = [answer]
+    for _ in range(DEEPEST):
+        level = [
+            part
+            for one in level
+            if isinstance(one, dict | list)
+            for part in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _prctl() -> Callable[..., int] | None:

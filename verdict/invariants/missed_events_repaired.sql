@@ -8,6 +8,7 @@
 -- remedy:   Poll every system for what has changed since the last look, and work it off as if its event had come.
 WITH consequences (topic, flow, consequence, by_ref) AS (
     VALUES ('order.placed', 'order-to-erp', 'sales_order_received', false), ('order.placed', 'order-to-ship', 'sales_order_received', false),
+           ('order.allocated', 'order-to-ship', 'fulfilment_requested', false), ('sales_order.posted', 'order-to-ship', 'fulfilment_requested', false),
            ('shipment.confirmed', 'order-to-ship', 'invoice_received', true), ('return.received', 'return-to-refund', 'credit_memo_received', true),
            ('cancellation.requested', 'cancel', 'cancellation_%', true)
 ), missed AS ( -- sent, and no attempt ever came through
@@ -23,11 +24,14 @@ WITH consequences (topic, flow, consequence, by_ref) AS (
     SEMI   JOIN judged_flows AS f ON f.flow = c.flow
     JOIN   effects AS e ON e.effect_id = m.effect_id
     WHERE  NOT (m.topic IN ('shipment.confirmed', 'return.received') AND coalesce(len(e.lines), 0) = 0)
+      AND (c.consequence <> 'fulfilment_requested' -- which needs both, and an order that nobody has cancelled meanwhile
+           OR m.order_ref IN (SELECT order_ref FROM effects WHERE kind IN ('order_allocated', 'sales_order_posted', 'oms_order_cancelled', 'sales_order_cancelled')
+                              GROUP BY order_ref HAVING count(DISTINCT kind) = 2 AND bool_and(kind IN ('order_allocated', 'sales_order_posted'))))
 ), done AS (
     SELECT DISTINCT CASE WHEN kind LIKE 'cancellation_%' THEN 'cancellation_%' ELSE kind END AS kind, order_ref,
-           CASE WHEN kind <> 'sales_order_received' THEN ref END AS ref
+           CASE WHEN kind NOT IN ('sales_order_received', 'fulfilment_requested') THEN ref END AS ref
     FROM   effects
-    WHERE  kind IN ('sales_order_received', 'invoice_received', 'credit_memo_received', 'cancellation_accepted', 'cancellation_declined', 'cancellation_closed')
+    WHERE  kind IN ('sales_order_received', 'fulfilment_requested', 'invoice_received', 'credit_memo_received', 'cancellation_accepted', 'cancellation_declined', 'cancellation_closed')
       AND  order_ref IN (SELECT order_ref FROM due)
 )
 SELECT d.effect_id                                                                        AS subject,
