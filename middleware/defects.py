@@ -754,7 +754,7 @@ DEFECTS: dict[str, Defect] = {
         first="failed_items_retried",
     ),
     "uncapped-backoff": Defect(
-        "Waits twice as long after each failure, without an end: an order that met an outage comes minutes late.",
+        "Waits four times as long after each failure, without an end: an order that met an outage comes much later.",
         lambda: Policies(retry=Uncapped(), restraint=Unrestrained(), reconciles=False),
         ("progress_after_healing",),
         shown_in="erp-outage",
@@ -763,7 +763,7 @@ DEFECTS: dict[str, Defect] = {
     "waits-a-minute": Defect(
         "One worker for everything, which waits a minute for an answer.",
         lambda: Policies(turns=OneAtATime(), patience_s=60.0),
-        ("progress_after_healing",),
+        ("outage_stops_only_what_needs_it", "progress_after_healing"),
         shown_in="hanging-replies",
         seconds=12,
     ),

@@ -26,10 +26,10 @@ from .tokens import Grant, TokenSource
 
 @dataclass(frozen=True, slots=True)
 class Uncapped(Backoff):
-    """Waits double from a second on, without an end."""
+    """Waits are four times longer after each failure, from four seconds on, without an end."""
 
     def wait_s(self, attempts: int, reply: Reply) -> float:
-        return max(2.0 ** min(attempts, 12), reply.retry_after_s or 0.0)
+        return max(4.0 ** min(attempts, 6), reply.retry_after_s or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
