@@ -852,7 +852,6 @@ DEFECTS: dict[str, Defect] = {
         ("unfillable_orders_cancelled_and_voided", "voided_once"),
         shown_in="moving-ground",
         seconds=10,
-        first="voided_once",
     ),
     "accepts-at-once": Defect(
         "Grants every wish to cancel at once, without asking the warehouse.",
@@ -865,7 +864,7 @@ DEFECTS: dict[str, Defect] = {
         "Keeps the error of the token endpoint as its token, for good.",
         lambda: Policies(tokens=KeepsTheError),
         ("access_regained",),
-        shown_in="odd-waits",
+        shown_in="token-expiry",
         seconds=10,
     ),
     "guesses-the-version": Defect(

@@ -176,7 +176,7 @@ class CreditsWhatWasAnnounced:
 def _credit_announced(order: Order, return_id: str) -> Request:
     request = CREDIT.request(order, return_id)
     lines = [
-        {"line_id": line.line_id, "sku": line.sku, "quantity": line.quantity, "sellable": True}
+        {"line_id": line.line_id, "sku": line.sku, "quantity": line.quantity, "restock": True}
         for line in order.returns[return_id].lines
     ]
     prices = {line.line_id: Decimal(line.unit_price) for line in order.returns[return_id].lines}

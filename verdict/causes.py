@@ -92,7 +92,7 @@ def _placed(
 def _key(result: InvariantResult, finding: Finding) -> Key:
     if result.is_general:
         tier = Tier.GENERAL
-    elif result.class_ in CONDUCT:
+    elif result.class_ in CONDUCT and result.severity != "critical":
         tier = Tier.CONDUCT
     elif finding.guilty is not None:
         tier = Tier.ACT
@@ -132,7 +132,8 @@ def _reading_order(results: Sequence[InvariantResult]) -> "_Order":
         for finding in result.findings:
             cause = finding.consequence_of
             if cause is not None:
-                gravity[cause] = min(gravity[cause], _gravity(result))
+                if not result.is_general:
+                    gravity[cause] = min(gravity[cause], _gravity(result))
                 if any(one.id == cause and one.leads_to for one in results):
                     tiers[cause] = Tier.CAUSE
         if result.primary:
@@ -153,7 +154,8 @@ class _Order:
             return 2, 0, 0, result.step, result.id
         if not result.primary:
             return 1, self._gravity[result.id], 0, result.step, result.id
-        return 0, self._gravity[result.id], self._tiers[result.id], result.step, result.id
+        # over all orders conduct that led to something and a wrong act are alike near to a mistake: the earlier step decides
+        return 0, self._gravity[result.id], max(self._tiers[result.id], Tier.ACT), result.step, result.id
 
 
 def _gravity(result: InvariantResult) -> int:

@@ -20,14 +20,18 @@ class InFlightThenFails:
 
     hold_s: float = 8.0
     """Longer than the caller's own time-out, or it waits for the 500."""
+    keys: int = 5
+    """So many keys are held, each once."""
 
     def __post_init__(self) -> None:
-        above(0, hold_s=self.hold_s)
+        above(0, hold_s=self.hold_s, keys=self.keys)
 
     def concerns(self, call: Call, ctx: FaultContext) -> bool:
-        """Every key is held once."""
+        """The first keys are held; one that is held concerns every call that comes with it."""
         key = call.headers.get("idempotency-key")
-        return key is not None and ctx.memory.get(key) != "over"
+        if key is None or ctx.memory.get(key) == "over":
+            return False
+        return key in ctx.memory or len(ctx.memory) < self.keys
 
     async def apply(self, call: Call, forward: Forward, ctx: FaultContext) -> Reply:
         key = call.headers["idempotency-key"]

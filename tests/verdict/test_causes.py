@@ -99,7 +99,7 @@ def test_an_unclear_request_that_was_not_followed_up_comes_before_what_is_missin
 
 
 def test_conduct_that_leads_to_nothing_stays_behind_the_outcome(history: History) -> None:
-    loud = broken("hammers", act(guilty="c1"), step=1, class_="retry")
+    loud = broken("hammers", act(guilty="c1"), step=1, class_="retry", severity="major")
     assert told(history, loud, broken("lost", omission()))[0] == ("lost", [None])
 
 
@@ -135,7 +135,7 @@ def test_one_page_accounts_for_the_orders_that_it_names(history: History) -> Non
 
 
 def test_conduct_that_leads_to_more_stands_before_conduct_that_does_not(history: History) -> None:
-    loud = broken("asked_for_ever", act(guilty="c1"), step=4, class_="retry")
+    loud = broken("asked_for_ever", act(guilty="c1"), step=4, class_="retry", severity="major")
     poison = broken(
         "holds_up_others", act(guilty="c1", explains=("B",)), step=14, class_="retry", leads_to=("omissions",)
     )

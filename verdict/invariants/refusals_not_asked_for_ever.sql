@@ -2,7 +2,7 @@
 -- flow:     any
 -- class:    retry
 -- severity: major
--- step:     4
+-- step:     99
 -- leads_to: omissions
 -- cause:    A refusal is taken for "not yet" (a 404, a conflict) and nobody counts how often; or every attempt looks like the first, for its body or key is new.
 -- remedy:   Give each step so many attempts or so much time, then park the order with the reason of the last refusal; if yours do end, but later, raise settle.max_s.
