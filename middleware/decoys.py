@@ -148,8 +148,8 @@ DECOYS: dict[str, Decoy] = {
         ("quiet-day", "missed-webhooks", "out-of-order-events", "black-friday"),
     ),
     "keys-only": Decoy(
-        "Stores each key before the call and trusts it: nothing is ever looked up.",
-        lambda: Policies(idempotency=KeysOnly()),
+        "Stores each key before the call and trusts it: but for the items of bulk calls nothing is looked up.",
+        lambda: Policies(idempotency=KeysOnly(), looks_up_bulk=True),
         ("lost-replies", "payments-flaky", "middleware-restart", "network-trouble"),
     ),
     "in-batches": Decoy(

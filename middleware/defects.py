@@ -875,7 +875,7 @@ DEFECTS: dict[str, Defect] = {
     "first-page-for-ever": Defect(
         "Reads the first page of each list, from the beginning each time.",
         lambda: Policies(reading=FirstPageForEver()),
-        ("pages_followed_to_the_end", "missed_events_repaired"),
+        ("pages_followed_to_the_end", "stock_agrees_after_settling"),
         shown_in="long-lists",
         seconds=10,
     ),

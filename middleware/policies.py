@@ -461,6 +461,8 @@ class Policies:
     tokens: type[TokenSource] = TokenSource
     reconciles: bool = True
     """Whether events that never came are found by polling."""
+    looks_up_bulk: bool = False
+    """Whether the items of an unclear bulk call are looked up, even where nothing else is: their key is the call's, not theirs."""
     patience_s: float | None = None
     """How long a call may take; as the settings say by default."""
     starts_in_s: float | None = None

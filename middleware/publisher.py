@@ -54,7 +54,8 @@ class Publisher:
         self._store = store
         self._policies = policies
         self._gather_s = gather_s
-        self._exists = exists if policies.idempotency.looks_first(True) else None
+        looks_up = policies.looks_up_bulk or policies.idempotency.looks_first(True)
+        self._exists = exists if looks_up else None
         self._shelf = Shelf(policies.version)
         self._free = asyncio.Semaphore(1 if exists else MOST_CALLS)
         self._calls: set[asyncio.Task[None]] = set()

@@ -97,6 +97,15 @@ class Settling:
         """Neither the estate nor its shoppers mean to do anything soon."""
         return not self._estate.pending and not self._shop.under_way
 
+    @property
+    def _waits_for_the_ladder_alone(self) -> bool:
+        """All that is pending are deliveries far up their ladder, and nothing else has happened for ``quiet_s``."""
+        last_ns = max(
+            self._estate.last_change_ns, self._writer.last_change_ns, self._shop.last_act_ns, self._since_ns
+        )
+        is_still = (self._clock() - last_ns) / 1e9 >= self._settle.quiet_s
+        return is_still and self._estate.pending <= self._estate.far_off and not self._shop.under_way
+
     def begin_anew(self) -> None:
         """Whatever quiet there was counts for nothing."""
         self._since_ns = self._clock()
@@ -144,6 +153,11 @@ class Settling:
                 "nothing changes, although the system under test keeps asking for what is refused each time",
             )
         self.pending = await sut.pending()
+        if self._estate.far_off and not self.pending and self._waits_for_the_ladder_alone:
+            return (
+                True,
+                f"nothing changes any more, and {self._estate.far_off} deliveries are still on their ladder",
+            )
         busy = [f"the estate still had {self._estate.pending} things to do"] if self._estate.pending else []
         busy += [f"the system under test said that {self.pending} are pending"] if self.pending else []
         return False, "; ".join([f"still busy after {self._settle.max_s:g} s (settle.max_s)", *busy])

@@ -313,6 +313,11 @@ class Estate:
         return self._steps_to_come + self.dispatcher.pending + calls
 
     @property
+    def far_off(self) -> int:
+        """Of what is pending, the deliveries that are far up their ladder."""
+        return self.dispatcher.far_off
+
+    @property
     def connections_waiting(self) -> int | None:
         """Connections that no system has accepted yet; None where the operating system does not say."""
         return in_all(system.port.connections_waiting for system in self.systems.values())

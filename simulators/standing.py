@@ -105,6 +105,9 @@ class Standing(Protocol):
     def pending(self) -> int: ...
 
     @property
+    def far_off(self) -> int: ...
+
+    @property
     def connections_waiting(self) -> int | None: ...
 
     @property

@@ -28,6 +28,9 @@ OWN_LIMIT_S = 30.0
 MOST_FINDINGS = 1000
 """The most findings of one invariant that are kept; all are counted."""
 
+MOST_EXPLAINED = 2000
+"""The most subjects that one finding may account for besides its own."""
+
 MOST_EVIDENCE = 50
 """The most evidence rows that one finding names."""
 
@@ -158,6 +161,6 @@ def _limit_s(header: Mapping[str, str], place: Path | str) -> float | None:
     return float(text)
 
 
-def evidence_of(ids: Iterable[str | None] | None) -> tuple[str, ...]:
-    """Without nulls and repeats, in the order given."""
-    return tuple(dict.fromkeys(str(one) for one in ids or () if one is not None))[:MOST_EVIDENCE]
+def evidence_of(ids: Iterable[str | None] | None, most: int = MOST_EVIDENCE) -> tuple[str, ...]:
+    """Without nulls and repeats, in the order given; no more than ``most``."""
+    return tuple(dict.fromkeys(str(one) for one in ids or () if one is not None))[:most]

@@ -7,7 +7,7 @@ from typing import Any, Self
 import duckdb
 
 from ..history.reader import History
-from .claim import MOST_FINDINGS, REQUIRED, Claim, evidence_of, fields_of
+from .claim import MOST_EXPLAINED, MOST_FINDINGS, REQUIRED, Claim, evidence_of, fields_of
 from .header import read_header
 from .result import Finding, InvariantResult
 from .time_limit import TookTooLong, within
@@ -78,7 +78,7 @@ class Invariant(Claim):
                 guilty=guilty,
                 omission=says_guilty and guilty is None,
                 remedy=remedy,
-                explains=evidence_of(explains),
+                explains=evidence_of(explains, MOST_EXPLAINED),
             )
             for subject, finding, evidence, order_ref, guilty, remedy, explains in rows
         )

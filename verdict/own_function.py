@@ -16,7 +16,7 @@ from typing import Any, Self
 import duckdb
 
 from ..history.reader import History
-from .claim import MOST_FINDINGS, OWN_LIMIT_S, REQUIRED, Claim, evidence_of, fields_of
+from .claim import MOST_EXPLAINED, MOST_FINDINGS, OWN_LIMIT_S, REQUIRED, Claim, evidence_of, fields_of
 from .errors import HeaderError, VerdictError
 from .result import Finding, InvariantResult
 from .time_limit import TookTooLong, within
@@ -227,7 +227,7 @@ def _read(row: object) -> tuple[bool | None, Finding]:
         guilty=guilty,
         omission="guilty" in row and guilty is None,
         remedy=row.get("remedy"),
-        explains=evidence_of(explains),
+        explains=evidence_of(explains, MOST_EXPLAINED),
     )
 
 

@@ -483,6 +483,10 @@ class EstateApart:
         )
 
     @property
+    def far_off(self) -> int:
+        return sum(system.status.far_off for system in self.systems.values() if system.is_here)
+
+    @property
     def connections_waiting(self) -> int | None:
         return in_all(system.status.connections for system in self.systems.values())
 

@@ -246,6 +246,7 @@ class SystemProcess:
             last_change_ns=max(estate.last_change_ns, self._writer.last_change_ns),
             last_hope_ns=max(estate.last_change_ns, self._writer.last_hope_ns),
             pending=estate.pending,
+            far_off=estate.far_off,
             deliveries=estate.dispatcher.pending,
             given_up=estate.dispatcher.given_up,
             queued=estate.dispatcher.queued(self._name),

@@ -199,6 +199,7 @@ class Status(Said, frozen=True):
     last_hope_ns: int = 0
     """The same without calls that were asked in vain."""
     pending: int = 0
+    far_off: int = 0
     deliveries: int = 0
     given_up: int = 0
     queued: int = 0

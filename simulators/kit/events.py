@@ -166,6 +166,14 @@ class Dispatcher:
         """What a run waits for: deliveries that are queued or under way, and attempts that are worth waiting for."""
         return self.waiting + sum(map(self._is_worth_waiting, self._ladder.values()))
 
+    @property
+    def far_off(self) -> int:
+        """How many of them are so far up the ladder that a run whose time is over need not wait for them."""
+        now_s = asyncio.get_running_loop().time()
+        return sum(
+            one.due - now_s > SOON_S / 5 for one in self._ladder.values() if self._is_worth_waiting(one)
+        )
+
     def _is_worth_waiting(self, waiting: _Waiting) -> bool:
         """It comes in this run, and nothing says that it will be turned away as the last one was."""
         subscription = waiting.attempt.subscription

@@ -25,6 +25,7 @@ class World:
     last_hope_ns: int = 0
     last_act_ns: int = 0
     pending: int = 0
+    far_off: int = 0
     under_way: int = 0
     alive: bool = True
     sut_back_ns: int = 0
@@ -276,3 +277,14 @@ def test_a_call_that_asks_for_a_change_disturbs_and_a_read_does_not(tmp_path: Pa
     assert writer.last_change_ns == 7
     writer.close()
     assert (tmp_path / "calls-estate.jsonl").read_text().count("\n") == 2
+
+
+async def test_deliveries_far_up_their_ladder_do_not_hold_up_the_end_of_a_run() -> None:
+    settled, reason, after_s = await outcome(World(pending=2, far_off=2))
+    assert (settled, reason) == (True, "nothing changes any more, and 2 deliveries are still on their ladder")
+    assert after_s == pytest.approx(30, abs=0.2), "they are waited for until the deadline"
+
+
+async def test_other_things_that_are_pending_still_do() -> None:
+    settled, _, _ = await outcome(World(pending=3, far_off=2))
+    assert not settled

@@ -207,7 +207,7 @@ CASES = [
         (
             "violated",
             "tried again and again at short intervals",
-            [at(0.1 * n, throttled(order=f"O{n}")) for n in range(5)],
+            [at(0.1 * n, throttled(order=f"O{n}")) for n in range(8)],
         ),
         ("holds", "another bucket", [at(0, throttled()), at(1, call(bucket="erp/other"))]),
         (

@@ -38,17 +38,23 @@ SELECT o.order_ref                                                              
             WHEN o.parked              THEN 'parked'
             WHEN o.undecided           THEN 'waits for the answer to a wish to cancel'
             WHEN e.refused             THEN format('refused for good: {}', coalesce(e.reason, 'no reason given'))
-            WHEN e.reason IS NOT NULL  THEN format('rejected ({}) and never sent again corrected', e.reason)
+            WHEN e.reason IS NOT NULL  THEN format('rejected ({}) and never resubmitted', e.reason)
             WHEN e.received            THEN 'booked, but never posted'
             ELSE format('accepted by {}, never seen in the ERP: {}', o.channel,
-                 CASE WHEN a.bookings > 0 THEN format('create_sales_order was answered {} and never succeeded', a.answer)
+                 CASE WHEN a.bookings > 0
+                      THEN format('create_sales_order was called {}, at last answered {}, and never succeeded',
+                                  times(a.bookings), a.answer)
                       WHEN h.acknowledged_id IS NOT NULL AND coalesce(a.changes, 0) = 0
                       THEN 'its event was acknowledged, and no call about it followed'
                       WHEN h.acknowledged_id IS NOT NULL THEN 'its event was acknowledged, and create_sales_order was never called'
-                      WHEN h.attempts IS NOT NULL THEN format('its event was sent {} times and never acknowledged ({})', h.attempts, h.answer)
+                      WHEN h.attempts IS NOT NULL THEN format('its event was sent {} and never acknowledged ({})', times(h.attempts), h.answer)
                       ELSE 'no event told of it, and it was not found by polling' END) END     AS finding,
        list_concat([o.effect_id], e.effect_ids, [h.acknowledged_id], h.delivery_ids, a.call_ids) AS evidence,
-       CASE WHEN a.bookings > 0 OR h.order_ref IS NULL OR e.received THEN NULL
+       CASE WHEN e.reason IS NOT NULL
+            THEN 'Correct what the ERP rejected and resubmit it, or park the order with the reason.'
+            WHEN a.bookings > 0
+            THEN 'Retry a booking that failed until the ERP has the order, and park what it refuses for good.'
+            WHEN h.order_ref IS NULL OR e.received THEN NULL
             WHEN h.acknowledged_id IS NULL
             THEN 'Answer webhooks with 2xx as soon as the event is stored, and poll the channel for orders whose event never came.'
             END                                                                                AS remedy,

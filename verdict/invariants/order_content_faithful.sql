@@ -15,7 +15,8 @@ WITH told AS (
     SELECT system, document_id FROM told GROUP BY system, document_id HAVING count(*) > 1
 ), documents AS ( -- as last corrected
     SELECT system, document_id, order_ref, lines, amount AS total, currency,
-           nullif(said[1]::VARCHAR, 'null') AS customer, nullif(said[2]::VARCHAR, 'null') AS ship_to, [effect_id] AS effect_ids
+           nullif(said[1]::VARCHAR, 'null') AS customer, nullif(said[2]::VARCHAR, 'null') AS ship_to, [effect_id] AS effect_ids,
+           at_ns, effect_id AS lines_id, effect_id AS money_id, effect_id AS customer_id, effect_id AS ship_to_id
     FROM   told ANTI JOIN said_again USING (system, document_id)
     UNION  ALL
     SELECT system, document_id, any_value(order_ref),
@@ -24,11 +25,16 @@ WITH told AS (
            arg_max(currency, (at_ns, effect_id)) FILTER (WHERE currency IS NOT NULL),
            arg_max(said[1]::VARCHAR, (at_ns, effect_id)) FILTER (WHERE said[1]::VARCHAR <> 'null'),
            arg_max(said[2]::VARCHAR, (at_ns, effect_id)) FILTER (WHERE said[2]::VARCHAR <> 'null'),
-           list(effect_id ORDER BY at_ns, effect_id)
+           list(effect_id ORDER BY at_ns, effect_id), min(at_ns), -- and which of its effects said each of these last
+           arg_max(effect_id, (at_ns, effect_id)) FILTER (WHERE lines IS NOT NULL),
+           arg_max(effect_id, (at_ns, effect_id)) FILTER (WHERE amount IS NOT NULL OR currency IS NOT NULL),
+           arg_max(effect_id, (at_ns, effect_id)) FILTER (WHERE said[1]::VARCHAR <> 'null'),
+           arg_max(effect_id, (at_ns, effect_id)) FILTER (WHERE said[2]::VARCHAR <> 'null')
     FROM   told SEMI JOIN said_again USING (system, document_id)
     GROUP  BY system, document_id
 ), compared AS ( -- what is the same to the letter need not be taken apart
-    SELECT o.order_ref, o.effect_id, d.system, d.document_id, d.effect_ids,
+    SELECT o.order_ref, o.effect_id, d.system, d.document_id, d.effect_ids, d.at_ns,
+           d.lines_id, d.money_id, d.customer_id, d.ship_to_id,
            CASE WHEN d.currency IS DISTINCT FROM o.currency
                 THEN format('currency {} became {}', o.currency, coalesce(d.currency, 'nothing')) END      AS currency,
            CASE WHEN d.total IS DISTINCT FROM o.total
@@ -51,13 +57,16 @@ WITH told AS (
     FROM   accepted_orders AS o
     JOIN   documents AS d ON d.order_ref = o.order_ref
 ), said AS (
-    SELECT *, concat_ws('; ', currency, total, lines, customer, address) AS difference FROM compared
+    SELECT *, concat_ws('; ', currency, total, lines, customer, address) AS difference,
+           coalesce(CASE WHEN lines IS NOT NULL THEN lines_id WHEN currency IS NOT NULL OR total IS NOT NULL THEN money_id
+                         WHEN customer IS NOT NULL THEN customer_id ELSE ship_to_id END, effect_ids[1]) AS wrong_id
+    FROM   compared
 )
 SELECT order_ref                                                                          AS subject,
        bool_and(difference = '')                                                          AS holds,
        coalesce(string_agg(format('{} {}: {}', system, document_id, difference), ' | ') FILTER (WHERE difference <> ''),
                 'as ordered')                                                             AS finding,
        list_concat([effect_id], flatten(list(effect_ids)))                                AS evidence,
-       min(effect_ids[1]) FILTER (WHERE difference <> '')                                 AS guilty
+       arg_min(wrong_id, (at_ns, wrong_id)) FILTER (WHERE difference <> '')               AS guilty
 FROM   said
 GROUP  BY order_ref, effect_id

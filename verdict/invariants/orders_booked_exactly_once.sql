@@ -10,18 +10,19 @@ WITH booked AS (
            lead(at_ns) OVER (PARTITION BY order_ref ORDER BY at_ns, effect_id) AS next_ns
     FROM   effects WHERE kind = 'sales_order_received'
 ), standing AS ( -- a booking that was rejected may be made again
-    SELECT b.* FROM booked AS b
+    SELECT b.order_ref, list(b.effect_id ORDER BY b.at_ns, b.effect_id) AS effect_ids
+    FROM   booked AS b
     LEFT   JOIN effects AS r ON r.kind = 'sales_order_rejected' AND r.document_id = b.document_id AND r.at_ns <= b.next_ns
     WHERE  r.effect_id IS NULL
+    GROUP  BY b.order_ref
 )
-SELECT o.order_ref                                                                    AS subject,
-       CASE WHEN count(b.effect_id) > 1 THEN false
-            ELSE due(count(b.effect_id) = 1 OR o.cancelled OR o.parked OR o.undecided, o.owed) END   AS holds,
-       format('booked {} times', count(b.effect_id))                                  AS finding,
-       list_concat([o.effect_id], list(b.effect_id ORDER BY b.at_ns)
-         FILTER (WHERE b.effect_id IS NOT NULL))                                      AS evidence,
-       (list(b.effect_id ORDER BY b.at_ns, b.effect_id)
-         FILTER (WHERE b.effect_id IS NOT NULL))[2]                                   AS guilty
+SELECT o.order_ref                                                                        AS subject,
+       CASE WHEN len(b.effect_ids) > 1 THEN false
+            ELSE due(b.order_ref IS NOT NULL OR o.cancelled OR o.parked OR o.undecided, o.owed) END AS holds,
+       concat_ws('; ', format('booked {} in the ERP', times(coalesce(len(b.effect_ids), 0))), r.words) AS finding,
+       list_concat([o.effect_id], b.effect_ids, [r.before_call_id])                       AS evidence,
+       b.effect_ids[2]                                                                    AS guilty,
+       r.remedy
 FROM   accepted_orders AS o
 LEFT   JOIN standing AS b ON b.order_ref = o.order_ref
-GROUP  BY o.order_ref, o.effect_id, o.cancelled, o.parked, o.owed, o.undecided
+LEFT   JOIN repeated_effects AS r ON r.effect_id = b.effect_ids[2]

@@ -27,18 +27,21 @@ WITH pages AS MATERIALIZED (
     FROM   unfollowed AS u
     JOIN   pages AS p ON p.system = u.system AND p.client IS NOT DISTINCT FROM u.client AND p.operation = u.operation AND p.at_ns > u.last_ns
     ANTI   JOIN named AS n ON n.hash = p.response_body
-), missed AS ( -- events that no delivery brought: polling alone could have found them
-    SELECT list(DISTINCT e.order_ref) AS order_refs
-    FROM   effects AS e
-    ANTI   JOIN (SELECT effect_id FROM deliveries WHERE acknowledged AND forgery IS NULL) AS d ON d.effect_id = e.effect_id
-    WHERE  e.order_ref IS NOT NULL AND e.actor IS DISTINCT FROM 'before-run'
-      AND  e.kind IN ('order_placed', 'shipment_confirmed', 'return_requested', 'return_received', 'credit_memo_posted', 'cancellation_requested')
+), missed AS ( -- what events that no delivery brought are about: polling alone could have found them
+    SELECT list(DISTINCT subject) AS subjects
+    FROM  (SELECT unnest([e.order_ref, e.sku, e.ref, e.sku || ' ' || e.currency]) AS subject
+           FROM   effects AS e
+           ANTI   JOIN (SELECT effect_id FROM deliveries WHERE acknowledged AND forgery IS NULL) AS d ON d.effect_id = e.effect_id
+           WHERE  e.actor IS DISTINCT FROM 'before-run'
+             AND  e.kind IN ('order_placed', 'shipment_confirmed', 'return_requested', 'return_received', 'credit_memo_posted', 'cancellation_requested',
+                             'stock_moved', 'availability_computed', 'price_set'))
+    WHERE  subject IS NOT NULL
 )
 SELECT concat_ws(' ', u.system, u.operation)                                              AS subject,
        CASE WHEN u.followed > 0 OR w.system IS NOT NULL THEN true ELSE (SELECT CASE WHEN settled THEN false END FROM run) END AS holds,
        format('{} pages of {} at {} named a next page, and {} of those were read', u.pages, u.operation, u.system, u.followed) AS finding,
        u.call_ids                                                                         AS evidence,
        u.call_id                                                                          AS guilty,
-       (SELECT order_refs FROM missed)                                                    AS explains
+       (SELECT subjects FROM missed)                                                    AS explains
 FROM   unfollowed AS u
 LEFT   JOIN whole_later AS w ON w.system = u.system AND w.client IS NOT DISTINCT FROM u.client AND w.operation = u.operation
