@@ -2,7 +2,7 @@
 
 Most triggers are *keyed*: probability, ``order_ref``, ``sku``, ``client``, ``match`` and ``nth`` look only at what a
 call is about, so the timing of the system under test cannot move a fault to another order. The others are *clocked*
-(``start_s``, ``stop_s``, ``ttl_s``, ``ramp_s``) or *counted* (``after``, ``every``, ``limit``): they repeat as a
+(``start_s``, ``stop_s``, ``ttl_s``, ``ramp_s``) or *counted* (``after``, ``every``, ``limit``, ``until_fired``): they repeat as a
 schedule, but which call meets them depends on when it arrives, or after which others.
 """
 
@@ -68,10 +68,13 @@ class When:
     """The probability grows evenly from 0 to ``probability`` over so long after arming (clocked)."""
     ttl_s: float | None = None
     """Heals so long after arming (clocked); instead of ``stop_s``."""
-    lingers: bool = False
-    """Stays armed after the workload until it has fired ``limit`` times: it follows its flow, however late that comes."""
     seed: int | None = None
     """Of its own dice; the run's unless said. Other orders are met, or the same ones in runs whose seeds differ."""
+    until_fired: int | None = None
+    """Its end, or the workload's where it has none, is put off until it has fired so often (counted): a fault on a step that
+    comes late in a flow still meets a system under test that is slow and correct."""
+    stretch_s: float = 20.0
+    """But put off by no more than this (clocked)."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.start_s < float("inf"):
@@ -94,19 +97,28 @@ class When:
             seconds = getattr(self, name)
             if seconds is not None and not 0 < seconds < float("inf"):
                 raise ChaosError(f"when.{name} must be above 0, got {seconds}")
-        if self.lingers and (self.limit is None or self.stop_s is not None or self.ttl_s is not None):
-            raise ChaosError(
-                "when.lingers needs when.limit, and neither when.stop_s nor when.ttl_s: it ends by being fired"
-            )
         if self.seed is not None and abs(self.seed) >= 2**63:
             raise ChaosError(f"when.seed must fit in 64 bits, got {self.seed}")
         if self.ramp_s is not None and self.every is not None:
             raise ChaosError(
                 f"when.every ({self.every}) and when.ramp_s ({self.ramp_s}) exclude each other: choose one"
             )
+        self._check_stretch()
         if self.ttl_s is not None and self.stop_s is not None:
             raise ChaosError(
                 f"when.stop_s ({self.stop_s}) and when.ttl_s ({self.ttl_s}) exclude each other: choose one"
+            )
+
+    def _check_stretch(self) -> None:
+        if self.until_fired is None:
+            return
+        if self.until_fired < 1:
+            raise ChaosError(f"when.until_fired must be at least 1, got {self.until_fired}")
+        if not 0 < self.stretch_s < float("inf"):
+            raise ChaosError(f"when.stretch_s must be above 0, got {self.stretch_s}")
+        if self.limit is not None and self.limit < self.until_fired:
+            raise ChaosError(
+                f"when.until_fired ({self.until_fired}) is above when.limit ({self.limit}): it could never be reached"
             )
 
 
@@ -128,6 +140,10 @@ class Injection:
             raise ChaosError(
                 f"injection {self.id!r}: {self.fault_name} changes {what} as a whole; "
                 "only where.system, when.start_s, when.stop_s and when.ttl_s apply"
+            )
+        if seam == "process" and self.when.until_fired is not None:
+            raise ChaosError(
+                f"injection {self.id!r}: {self.fault_name} fires when it is armed: leave when.until_fired out"
             )
         if seam == "connection" and not self._is_about_the_whole_system:
             raise ChaosError(

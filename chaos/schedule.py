@@ -1,7 +1,8 @@
 """The timeline of injections in one run: arms and heals them at their gates, and writes the fault log.
 
 It has no clock: its owner says what time it is and is told when to come back. Seconds are real ones, of any clock
-that only grows; ``start_s`` and ``stop_s`` count from the moment of ``start``, ``ttl_s`` and ``ramp_s`` from arming.
+that only grows; ``start_s`` and ``stop_s`` count from the moment of ``start``, ``ttl_s`` and ``ramp_s`` from arming. What is to
+fire a number of times first (``until_fired``) may outlast its end and the workload's, by ``stretch_s`` at most.
 
 Where several injections meet on a call, there is one order, the first outermost: the planned ones as the schedule
 lists them, then those added by hand as they came.
@@ -16,8 +17,8 @@ from .errors import ChaosError, unknown
 from .fault import Fault, MarkSink
 from .injection import Injection, Trigger
 
-RAMP_STEP_S = 0.1
-"""A growing probability is brought up to date so often."""
+STEP_S = 0.1
+"""A growing probability is brought up to date so often, and what is stretched looked at."""
 
 State = Literal["waiting", "active", "healed"]
 
@@ -73,11 +74,6 @@ class _Entry:
     armed_s: float = 0.0
     """On the owner's clock."""
 
-    @property
-    def lingers(self) -> bool:
-        when = self.trigger.injection.when
-        return self.state == "active" and when.lingers and self.trigger.fired < (when.limit or 0)
-
 
 class Schedule:
     """Several injections over the gates of one estate.
@@ -92,6 +88,7 @@ class Schedule:
         self._marks = marks
         self._seed = seed
         self._origin_s: float | None = None
+        self._ended_s: float | None = None
         self._over = False
         self._entries: dict[str, _Entry] = {}
         for injection in injections:
@@ -124,7 +121,7 @@ class Schedule:
 
         Call ``advance`` afterwards to learn when it heals. ChaosError where it cannot be, or everything has been healed.
         """
-        if self._over:
+        if self._over or self._ended_s is not None:
             raise ChaosError("everything has been healed for good: this run takes no more faults")
         if injection.when.start_s or injection.when.stop_s is not None:
             raise ChaosError(
@@ -159,19 +156,21 @@ class Schedule:
         return active
 
     @property
-    def lingering(self) -> list[str]:
-        """The injections that are armed until they have fired often enough, and have not."""
-        return [name for name, entry in self._entries.items() if entry.lingers]
+    def is_stretched(self) -> bool:
+        """The workload is over, and something still acts because it has not fired so often as it should."""
+        return self._ended_s is not None and any(entry.state == "active" for entry in self._entries.values())
 
-    def heal_most(self, now_s: float) -> list[str]:
-        """The workload is over: heal everything but what lingers, and call off what is still to come; returns what lingers."""
+    def end_workload(self, now_s: float) -> None:
+        """Heal what need not be stretched, and call off whatever was still to come. Go on calling ``advance``."""
+        if self._over or self._ended_s is not None:
+            return
         self.advance(now_s)
+        self._ended_s = now_s
         for entry in self._entries.values():
-            if entry.state == "active" and not entry.lingers:
-                self._heal(entry)
-            elif entry.state == "waiting":
+            if entry.state == "waiting":
                 self._call_off(entry, "never armed: the run ended before its window")
-        return self.lingering
+            elif entry.state == "active" and not _is_short_of(entry.trigger):
+                self._heal(entry)
 
     def heal_all(self, now_s: float) -> None:
         """Heal everything for good; whatever was still to come is called off."""
@@ -212,9 +211,10 @@ class Schedule:
             return None
         entry.trigger.armed_for_s = now_s - entry.armed_s
         ramp_s = entry.trigger.injection.when.ramp_s
-        if ramp_s is None or entry.trigger.armed_for_s >= ramp_s:
+        grows = ramp_s is not None and entry.trigger.armed_for_s < ramp_s
+        if not grows and not (stop_s is not None and _is_short_of(entry.trigger)):
             return stop_s
-        step_s = now_s + RAMP_STEP_S
+        step_s = now_s + STEP_S
         return step_s if stop_s is None else min(step_s, stop_s)
 
     def _start_s(self, entry: _Entry) -> float | None:
@@ -223,11 +223,13 @@ class Schedule:
     def _stop_s(self, entry: _Entry) -> float | None:
         """When one that is armed heals by itself, on the owner's clock."""
         when = entry.trigger.injection.when
+        stop_s = self._ended_s
         if when.ttl_s is not None:
-            return entry.armed_s + when.ttl_s
-        if when.stop_s is not None and self._origin_s is not None:
-            return self._origin_s + when.stop_s
-        return None
+            stop_s = entry.armed_s + when.ttl_s
+        elif when.stop_s is not None and self._origin_s is not None:
+            stop_s = self._origin_s + when.stop_s
+        stretches = stop_s is not None and _is_short_of(entry.trigger)
+        return stop_s + when.stretch_s if stop_s is not None and stretches else stop_s
 
     def _standing(self, entry: _Entry, now_s: float | None) -> Standing:
         injection = entry.trigger.injection
@@ -285,6 +287,12 @@ class Schedule:
         )
 
 
+def _is_short_of(trigger: Trigger) -> bool:
+    """It has not fired so often as it should before it ends."""
+    wanted = trigger.injection.when.until_fired
+    return wanted is not None and trigger.fired < wanted
+
+
 def strikes_sut(fault: Fault | type[Fault]) -> bool:
     """It is a fault of the system under test itself."""
     return fault.seam == "process" and fault.target == "sut"
@@ -302,7 +310,12 @@ def misplaced(fault: Fault | type[Fault], system: str) -> str | None:
 def counts_together(injection: Injection) -> str | None:
     """Why it needs all systems in one process, in words; None where it does not."""
     when = injection.when
-    counted = {"limit": when.limit, "every": when.every, "after": when.after or None}
+    counted = {
+        "limit": when.limit,
+        "every": when.every,
+        "after": when.after or None,
+        "until": when.until_fired,
+    }
     keys = [name for name, value in counted.items() if value is not None]
     if injection.where.system != "*" or not keys:
         return None

@@ -53,7 +53,10 @@ def scenarios_page() -> Iterator[str]:
         one = Scenario.load(name)
         yield from (f"### {name}", "", " ".join(one.description.split()), "")
         yield f"- {one.duration_s:g} s of workload, profile [{one.workload.profile}](profiles.md#{one.workload.profile}); flows: {_names(one.flows)}"
-        injected = [f"`{entry.fault}` on {entry.on} (`{entry.id}`)" for entry in one.schedule]
+        injected = [
+            f"`{entry.fault}` on {entry.on} (`{entry.id}`{', optional' if entry.optional else ''})"
+            for entry in one.schedule
+        ]
         yield f"- Faults: {', '.join(injected) or 'none'}"
         yield ""
     yield from ("## Flows", "", "What a middleware can claim to serve; [who does what](flows.md).", "")

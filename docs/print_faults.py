@@ -20,13 +20,16 @@ schedule:
 
 - **Where**: `on` is a system, `*`, or one operation, topic or rule of it; `order_ref`, `sku`, `client`, `nth` (only the n-th
   attempt of the same operation on the same subject), `match` (values in the request's body), `changes_only`.
-- **When**: `at` and `for` in seconds or per cent of the workload; `until: 5 fired` instead of `for`, armed after the workload as
-  well until it has fired so often, for flows that come late; `after` N matches, `every` N-th, `limit`; `probability`, which
+- **When**: `at` and `for` in seconds or per cent of the workload; `after` N matches, `every` N-th, `limit`; `probability`, which
   `ramp_s` lets grow from nothing; `seed` of its own dice (default: the run's).
+- **Late flows**: refunds, captures and credit memos come late, and later with a slow middleware. `until: 5 fired` keeps a fault armed
+  until it has fired so often, after the workload as well, and no more often. With `for` it is armed for so long at least, and
+  longer only until it has fired so often. It ends 20 s after its window at the latest, or once nothing moves any more.
 - **For whom**: `optional: only a middleware that makes bulk calls …` says that a correct middleware may do without what the fault
-  acts on; where it never fires it is left out with that reason, unless the operation that it `needs` was called.
+  acts on; where it never fires it is left out with that reason, unless the operation that it `needs` was called. A scenario of
+  which every fault was left out is *not exercised*, never passed.
 - **Keyed or not**: probability, `order_ref`, `sku`, `client`, `match` and `nth` look only at what a call is about: the same
-  seed hits the same orders, whatever the timing of your middleware. Windows, ramps, `after`, `every` and `limit` repeat as a schedule
+  seed hits the same orders, whatever the timing of your middleware. Windows, ramps, `after`, `every`, `limit` and `until` repeat as a schedule
   only: which call meets them depends on the order of arrival.
 - **Order**: where several meet on one call, the one that stands first in the schedule is outermost, and those injected by hand
   come after all planned ones, in order of arrival. What hides a whole system comes before its throttle, the others after.
@@ -34,7 +37,8 @@ schedule:
   They need a middleware that peakproof started (`sut.command`); one that they strike has not died, and it is started
   again before the estate settles.
 - Everything is healed before the estate settles. The fault log of the history (`faults` in [history.md](history.md)) says
-  when each was armed, which calls it met and when it was healed. A planned one that never fired makes the run inconclusive.
+  when each was armed, which calls it met and when it was healed. A planned one that never fired makes the
+  run inconclusive, and it is said how many matching calls came, and when.
 """
 
 FAMILIES = {

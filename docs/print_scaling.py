@@ -132,7 +132,7 @@ and sends its record home as it goes. It needs no scenario, no trace and no `pea
 reachable from it (`sut.url`), and it from the middleware; systems also reach each other, on ports that they choose. Nothing on
 these lines is encrypted: use a network of your own.
 
-- What counts over all systems needs them in one process, and is refused before the run: `limit`, `every` and `after` of an
+- What counts over all systems needs them in one process, and is refused before the run: `limit`, `every`, `after` and `until` of an
   injection on `*`, throttles that share a bucket, and [stand-ins](flows.md) for flows that the middleware does not claim.
 - A checkout takes longer by the way to the payment service and back.
 - Seven processes cost more than one: each needs about a second of a processor to start, 90 MB, and a few per cent of a processor to

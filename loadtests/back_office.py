@@ -23,6 +23,8 @@ RECEIVED_HOT_SKUS = 3
 
 PRICE_CHANGES_PER_ORDER = 0.1
 TWICE_CHANGED = 2
+COUNTED_BETWEEN = (0.94, 0.96)
+"""Parts of the workload's time: a sweep late in the evening, when little is sold that would set the same stock again."""
 REPRICED_BETWEEN = (0.05, 0.7)
 """Parts of the workload's time, from which to which prices change."""
 
@@ -52,6 +54,27 @@ def corrections(plan: Plan, real: Sequence[Correction]) -> list[Count | Damage]:
             made.append(Damage(at_s, sku, location, size))
         else:
             made.append(Count(at_s, sku, location, size if correction.quantity > 0 else -size))
+    return made
+
+
+def stocktake(plan: Plan, number: int) -> list[Count]:
+    """So many articles are counted in one sweep late in the day, each once, and each count differs by a unit or a few:
+    corrections that come together and that nothing supersedes."""
+    dice = Dice(plan.seed)
+    opening, hot = opening_stock(plan), hot_skus(plan.orders)
+    shelves = [sku for sku, parts in opening.items() if sku not in hot and max(parts.values()) >= 3]
+    by_luck = sorted(shelves, key=lambda sku: (dice.roll("stocktake", sku), sku))
+    made = []
+    for sku in by_luck[:number]:
+        difference = 1 + int(dice.roll("miscounted", sku) * 3)
+        made.append(
+            Count(
+                at_s=plan.duration_s * dice.between(*COUNTED_BETWEEN, "counted", sku),
+                sku=sku,
+                location=max(opening[sku], key=lambda place: opening[sku][place]),
+                quantity=difference if dice.chance(0.5, "found", sku) else -difference,
+            )
+        )
     return made
 
 

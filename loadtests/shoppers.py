@@ -85,7 +85,8 @@ class Habits:
     ``cancelled_share`` and ``returned_share`` are parts of the orders, ``repriced`` counts price changes,
     ``rush_share`` is the part of the orders that also want one unit of the day's most wanted article,
     ``repriced_between`` the parts of the workload's time from which to which prices change, and ``stock_cover`` how
-    many times the demand stands in the warehouse as the run begins.
+    many times the demand stands in the warehouse as the run begins. ``counted`` articles are counted in one sweep late in
+    the day.
     """
 
     cancelled_share: float | None = None
@@ -94,6 +95,7 @@ class Habits:
     rush_share: float = 0.0
     repriced_between: tuple[float, float] = back_office.REPRICED_BETWEEN
     stock_cover: float | None = None
+    counted: int = 0
 
 
 def plan(
@@ -164,6 +166,7 @@ def plan(
         *_returns(kept, len(orders), before_run, duration_s, dice, habits.returned_share),
         *back_office.receipts(shopping),
         *back_office.corrections(shopping, trace.corrections),
+        *back_office.stocktake(shopping, habits.counted),
         *back_office.price_changes(shopping, habits.repriced, habits.repriced_between),
     ]
     return replace(shopping, items=tuple(sorted(items, key=lambda item: item.at_s)))

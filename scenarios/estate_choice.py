@@ -66,6 +66,8 @@ class SystemChoice(Value):
     """An hour by default, but at least 600 real seconds, so that clients that fetch the next token early keep one for a while."""
     service_s: Seconds = 0.0
     """Real seconds that the system works on each call."""
+    page_items: Annotated[Whole, Field(ge=1)] | None = None
+    """A page of a list holds no more, however many are asked for; unlike ``small-pages`` this is nothing that heals."""
     strict_references: Flag = False
     """Refuse a second document with the same order reference and intent."""
     strict_versions: Flag = False
@@ -117,6 +119,7 @@ class SystemChoice(Value):
             key_lifetime_s=self.key_lifetime_s,
             token_lifetime_s=self.token_lifetime_s,
             service_s=self.service_s,
+            page_items=self.page_items,
             throttle=throttle,
             rules=self.checked_rules(),
             deprecation={name: value for name, value in headers.items() if value is not None},

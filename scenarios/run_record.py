@@ -17,6 +17,7 @@ from .config import SutConfig
 from .errors import RunError, UsageError
 from .flows import judged_flows
 from .scenario import Scenario
+from .schedule_entry import ScheduleEntry
 
 RUN_SCHEMA = "peakproof/run/1"
 MOST_A_SECOND = 1000
@@ -63,18 +64,7 @@ class RunRecord:
             "settled": False,
             "settle_reason": "the run did not get so far",
             "in_vain_since_ns": None,
-            "injections": [
-                {
-                    "id": injection.id,
-                    "fault": injection.fault_name,
-                    "where": ".".join(
-                        part for part in (injection.where.system, injection.where.operation) if part
-                    ),
-                    "optional": entry.optional,
-                    "needs": entry.needs,
-                }
-                for entry, injection in zip(scenario.schedule, scenario.injections(), strict=True)
-            ],
+            "injections": [_planned(entry) for entry in scenario.schedule],
             "systems": {},
             "estate_clients": [],
             "clock_uncertainty_ns": clock.uncertainty_ns,
@@ -126,6 +116,20 @@ class RunRecord:
         text = json.dumps(self._document, indent=2, ensure_ascii=False) + "\n"
         partial.write_text(text, encoding="utf-8")
         partial.replace(self._path)
+
+
+def _planned(entry: ScheduleEntry) -> dict[str, Any]:
+    """What the judge has to know of an injection: where it acts, and why it may have met nothing."""
+    return {
+        "id": entry.id,
+        "fault": entry.fault,
+        "where": entry.on,
+        "seam": entry.build().seam,
+        "changes_only": entry.acts_on_changes_only,
+        "optional": entry.optional,
+        "needs": entry.needs,
+        "left_out": entry.left_out,
+    }
 
 
 def new_folder(out: Path, scenario: str, seed: int) -> Path:

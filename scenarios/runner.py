@@ -35,8 +35,6 @@ from .sut_levers import SutLevers
 from .sut_log import look_through
 
 TICK_S = 0.1
-MOST_LINGERING_S = 20.0
-"""So long after the workload faults may stay armed that end by being fired; then everything is healed."""
 PROGRESS_S = 0.5
 
 
@@ -314,19 +312,20 @@ class Runner:
         if estate.lost:
             settling.at_most(BRIEFLY_S)
         self._enter("heal")
-        if schedule.heal_most(loop.time()) and not self._interrupted.is_set():
-            await self._linger(sut, schedule, settling)
+        schedule.end_workload(loop.time())
+        self._rescheduled.set()
+        if schedule.is_stretched and not self._interrupted.is_set():
+            await self._outlast(sut, schedule, settling)
         schedule.heal_all(loop.time())
 
-    async def _linger(self, sut: Sut | Nobody, schedule: Schedule, settling: Settling) -> None:
+    async def _outlast(self, sut: Sut | Nobody, schedule: Schedule, settling: Settling) -> None:
         """Some faults follow a flow that comes late: wait for it, until nothing comes any more."""
-        loop = asyncio.get_running_loop()
-        end_s = loop.time() + MOST_LINGERING_S
         settling.begin_anew()
-        while schedule.lingering and sut.alive and not self._interrupted.is_set() and loop.time() < end_s:
+        while schedule.is_stretched and sut.alive and not self._interrupted.is_set():
             if settling.is_quiet and not await sut.pending():
-                return
+                break
             await self._unless_interrupted(TICK_S)
+        settling.begin_anew()
 
     def _why_stop(self, estate: Standing) -> str | None:
         """Why the workload need not go on."""

@@ -104,6 +104,8 @@ class Workload(Value):
     """So many articles change their price; else one for ten orders."""
     repriced_between: tuple[Part, Part] = REPRICED_BETWEEN
     """From which part of the workload to which prices change."""
+    counted: Annotated[Whole, Field(ge=0)] = 0
+    """So many articles are counted in one sweep late in the day, each with a difference that nothing supersedes."""
     rush_share: Annotated[Number, Field(ge=0, le=1)] = 0.0
     """Part of the orders that also want one unit of the day's most wanted article, on every channel."""
     stock_cover: Annotated[Number, Field(gt=0)] | None = None
@@ -204,8 +206,6 @@ class Scenario(Value):
     estate: EstateChoice = Field(default_factory=EstateChoice)
     workload: Workload = Field(default_factory=Workload)
     schedule: tuple[ScheduleEntry, ...] = ()
-    left_out: tuple[str, ...] = ()
-    """Injections that were taken from the schedule, for the system under test can never meet them; not for users to set."""
     settle: Settle = Field(default_factory=Settle)
     deliveries: Deliveries = Field(default_factory=Deliveries)
     suites: tuple[Literal["standard"], ...] = ()
@@ -361,24 +361,24 @@ class Scenario(Value):
         return self.of_document(document, source)
 
     def fit_for(self, sut: "SutConfig") -> tuple[Self, list[str]]:
-        """The same without the injections that this system under test can never meet, and their ids.
+        """The same with those injections left out that this system under test can never meet, and their ids.
 
         What stand-ins perform needs no calls, so a fault on those calls would wait for ever, and a run with a fault
         that never fired proves nothing. Where no injection is left, nothing is parked that could be replayed.
         """
-        left_out = [
-            entry.id
+        schedule = tuple(
+            entry.model_copy(
+                update={"left_out": entry.why_never_met(self.estate.standing, sut.flows, sut.webhooks)}
+            )
             for entry in self.schedule
-            if not entry.can_be_met(self.estate.standing, sut.flows, sut.webhooks)
-        ]
-        kept = tuple(entry for entry in self.schedule if entry.id not in left_out)
-        replays = self.replay_parked if kept or not left_out else 0
-        update = {"schedule": kept, "replay_parked": replays, "left_out": (*self.left_out, *left_out)}
-        return self.model_copy(update=update), left_out
+        )
+        left_out = [entry.id for entry in schedule if entry.left_out is not None]
+        replays = self.replay_parked if len(left_out) < len(schedule) or not schedule else 0
+        return self.model_copy(update={"schedule": schedule, "replay_parked": replays}), left_out
 
     def impossible_with(self, sut: "SutConfig | None") -> str | None:
         """Why it cannot be run with this system under test, or with none; None where it can."""
-        for entry in self.schedule:
+        for entry in self.kept:
             if entry.strikes_sut and (sut is None or sut.url is not None):
                 missing = "none is started" if sut is None else f"this one runs at {sut.url} (sut.url)"
                 return (
@@ -413,9 +413,14 @@ class Scenario(Value):
 
     # What a run needs
 
+    @property
+    def kept(self) -> tuple[ScheduleEntry, ...]:
+        """The schedule without what is left out."""
+        return tuple(entry for entry in self.schedule if entry.left_out is None)
+
     def injections(self) -> list[Injection]:
         """The schedule, outermost first, in real seconds from the start of the workload."""
-        return [entry.injection(self.duration_s) for entry in self.schedule]
+        return [entry.injection(self.duration_s) for entry in self.kept]
 
     def estate_settings(
         self, seed: int, sut_key: str | None = None, sut_host: str | None = None
@@ -467,6 +472,7 @@ class Scenario(Value):
                     workload.rush_share,
                     workload.repriced_between,
                     workload.stock_cover,
+                    workload.counted,
                 ),
             )
         except ValueError as error:

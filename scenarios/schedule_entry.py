@@ -58,7 +58,8 @@ class ScheduleEntry(Value):
     every: Annotated[Whole, Field(ge=1)] | None = None
     limit: Annotated[Whole, Field(ge=1)] | None = None
     until: str | None = None
-    """``5 fired``: armed until it has fired so often, after the workload as well, so that it follows a flow that comes late."""
+    """``5 fired``: armed until it has fired so often, after the workload as well, so that it follows a flow that comes late.
+    With ``for``: for so long at least, and longer only until it has fired so often."""
     optional: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """The habit that it needs and a correct middleware may do without, in words: where it never fired, it is left out."""
     needs: str | None = None
@@ -79,6 +80,8 @@ class ScheduleEntry(Value):
     """Of its own dice; the run's unless said."""
     settings: dict[str, Any] = Field(default_factory=dict, alias="set")
     """The fault's own settings (``peakproof list faults``)."""
+    left_out: str | None = None
+    """Why this run does not make it; found anew for each system under test."""
 
     @model_validator(mode="after")
     def _can_be_built(self) -> Self:
@@ -106,15 +109,14 @@ class ScheduleEntry(Value):
             raise Wrong(
                 ("until",), f"must be how often it has fired, like '5 fired', got {shown(self.until)}"
             )
-        for name, value in (("for", self.lasts), ("limit", self.limit)):
-            if value is not None:
-                raise Wrong(("until",), f"and {name} ({value}) exclude each other: choose one")
+        if self.limit is not None:
+            raise Wrong(("until",), f"and limit ({self.limit}) exclude each other: choose one")
         return self
 
     @property
-    def most(self) -> int | None:
-        """So often it fires at most."""
-        return self.limit if self.until is None else int(self.until.split()[0])
+    def least(self) -> int | None:
+        """So often it should fire before it is healed."""
+        return None if self.until is None else int(self.until.split()[0])
 
     @property
     def system(self) -> str:
@@ -165,26 +167,28 @@ class ScheduleEntry(Value):
             where = f"estate.systems.{self.on}.throttle" if self.on in systems else "estate.systems"
             raise Wrong(("on",), f"{self.on} has no throttle to cut; give it one in {where}")
 
-    def can_be_met(
+    def why_never_met(
         self, systems: Mapping[str, SystemChoice], flows: Collection[str], webhooks: Collection[str]
-    ) -> bool:
-        """Somebody who serves these flows and takes these topics will meet it sooner or later."""
+    ) -> str | None:
+        """Why a middleware that serves these flows and takes these topics cannot meet it, in words; None where it can."""
         if self.strikes_sut:
-            return True
+            return None
         kinds = {system.kind for system in self._aimed(systems)}
         told = {topic for kind in kinds for topic in catalogue.topics(kind)}
         taken = told if "*" in webhooks else told & set(webhooks)
         is_told = bool(taken) if self.operation is None else self.operation in taken
         is_called = any(calls(flow, kind, self.operation) for flow in flows for kind in kinds)
+        untold = f"the middleware takes no event of {self.on} (sut.webhooks)"
+        uncalled = f"the middleware's flows never call {self.on} (sut.flows)"
         match self.build().seam:
             case "rule":
-                return True
+                return None
             case "delivery":
-                return is_told
+                return None if is_told else untold
             case "document":
-                return is_told or is_called
+                return None if is_told or is_called else uncalled
             case _:
-                return is_called
+                return None if is_called else uncalled
 
     def injection(self, duration_s: float) -> Injection:
         """Raises ChaosError where the parts do not go together."""
@@ -206,12 +210,17 @@ class ScheduleEntry(Value):
             raise Wrong((), str(error)) from None
 
     @property
+    def acts_on_changes_only(self) -> bool:
+        """As it says itself, else as its fault prefers."""
+        return self._injection(When()).changes_only
+
+    @property
     def _how_often(self) -> dict[str, Any]:
         return {
             "every": self.every,
             "probability": self.probability,
-            "limit": self.most,
-            "lingers": self.until is not None,
+            "limit": self.least if self.lasts is None and self.until is not None else self.limit,
+            "until_fired": self.least,
             "after": self.after,
             "ramp_s": self.ramp_s,
             "seed": self.seed,

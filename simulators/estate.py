@@ -76,6 +76,8 @@ class SystemSettings:
     token_lifetime_s: float | None = None
     """An hour by default, and never less than ``LEAST_TOKEN_LIFE_S`` real seconds unless it is given."""
     service_s: float = 0.0
+    page_items: int | None = None
+    """A page of a list holds no more, however many are asked for."""
     """Real seconds that the system works on each call."""
     throttle: Throttle | None = None
     rules: Mapping[str, Any] = field(default_factory=dict)
@@ -535,6 +537,7 @@ class Estate:
                 KeyMode(settings.idempotency), settings.key_lifetime_s * scale, self.clock
             ),
             deprecation=settings.deprecation,
+            page_items=settings.page_items,
         )
         ledger = self._ledger(name, settings, world)
         kind.declare(face, ledger)

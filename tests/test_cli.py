@@ -472,7 +472,7 @@ def test_faults_that_a_small_middleware_never_meets_are_left_out_and_it_is_said(
     (tmp_path / "peakproof.toml").write_text("[sut]\ncommand = 'python3 x.py'\nflows = ['order-to-erp']\n")
     result = peakproof("run")
     (made,) = runner.made
-    assert [entry.id for entry in made["scenario"].schedule] == [
+    assert [entry.id for entry in made["scenario"].kept] == [
         "erp-outage",
         "erp-throttled",
         "booking-reply-lost",

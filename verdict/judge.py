@@ -3,18 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from ..history.reader import History
-from . import kpi, own, validity, wire
+from . import injections, kpi, own, validity, wire
 from .causes import in_causal_order
 from .errors import HOW_TO_ASK
 from .forensics import examine
 from .objective import Objective
 from .result import (
-    InjectionResult,
     InvariantResult,
     KpiValue,
     ObjectiveResult,
@@ -62,8 +60,8 @@ def judge_history(history: History, *, extra: Iterable[str] = (), objectives: It
     aborted_on = history.run.get("aborted_on")  # what came in by then may still look well
     why = history.run.get("ended_early")
     met = [replace(one, met=False, aborted=why) if one.objective == aborted_on else one for one in met]
-    injections = _injections(history)
-    checked = validity.check(history, injections)
+    injected = injections.of_run(history)
+    checked = validity.check(history, injected)
     outcome, reasons = conclude(results, checked, met)
     if outcome == "fail" and (pending := history.run.get("pending")):
         reasons = (
@@ -81,7 +79,7 @@ def judge_history(history: History, *, extra: Iterable[str] = (), objectives: It
         invariants=(*results, *left_out),
         kpis=tuple(figures),
         objectives=tuple(met),
-        faults=injections,
+        faults=injected,
         counts=_counts(history),
         evidence=describe(history, _named(results)),
         forensics=examine(history),
@@ -194,46 +192,6 @@ def _facts(history: History, flows: Sequence[str]) -> RunFacts:
         duration_s=run.get("duration_s"),
         flows=tuple(flows),
     )
-
-
-def _injections(history: History) -> tuple[InjectionResult, ...]:
-    """Planned injections, and any that only the fault log knows (from the command line, in mid-run)."""
-    marks = {
-        row["injection"]: row
-        for row in history.rows(
-            "SELECT injection, any_value(fault) AS fault, any_value(system) AS system, "
-            "count(*) FILTER (WHERE mark = 'armed') AS armed, count(*) FILTER (WHERE mark = 'fired') AS fired, "
-            "bool_or(by_hand) AS by_hand, any_value(operation) FILTER (WHERE mark = 'armed') AS operation "
-            "FROM faults GROUP BY injection ORDER BY injection"
-        )
-    }
-    planned: dict[str, dict[str, Any]] = {str(one["id"]): one for one in history.run.get("injections") or ()}
-    found = []
-    for name in (*planned, *(name for name in marks if name not in planned)):
-        plan, log = planned.get(name, {}), marks.get(name, {})
-        found.append(
-            InjectionResult(
-                id=name,
-                fault=str(plan.get("fault") or log.get("fault")),
-                where=_where(plan.get("where") or _place(log)),
-                armed=int(log.get("armed", 0)),
-                fired=int(log.get("fired", 0)),
-                by_hand=bool(log.get("by_hand", False)),
-                left_out=None if log.get("fired") else validity.left_out(history, plan),
-            )
-        )
-    return tuple(found)
-
-
-def _place(log: Mapping[str, Any]) -> str:
-    """Where an injection acts that only the fault log knows."""
-    return ".".join(part for part in (log.get("system"), log.get("operation")) if part)
-
-
-def _where(where: Any) -> str:
-    if isinstance(where, Mapping):
-        return " ".join(str(value) for value in where.values() if value is not None) or "*"
-    return str(where or "*")
 
 
 def _counts(history: History) -> dict[str, int]:

@@ -237,7 +237,16 @@ class InjectionResult:
     by_hand: bool = False
     """From the command line in mid-run: it may stay without effect."""
     left_out: str | None = None
-    """Why it never fired and need not have: it acts on a habit that a correct middleware may do without."""
+    """Why this system under test need not meet it."""
+    missed: str | None = None
+    """What it could have met and when that came, where it never fired and the record shows it."""
+
+    @property
+    def outcome(self) -> str:
+        """How often it fired, or why it did not, in a few words."""
+        if self.fired:
+            return f"{self.fired:,}"
+        return f"left out: {self.left_out}" if self.left_out else "never"
 
     def document(self) -> dict[str, Any]:
         return {
@@ -248,6 +257,7 @@ class InjectionResult:
             "fired": self.fired,
             "by_hand": self.by_hand,
             "left_out": self.left_out,
+            "missed": self.missed,
         }
 
 
@@ -384,6 +394,13 @@ class Verdict:
         ]
         found.sort(key=lambda entry: entry[0])
         return tuple((result, finding) for _, result, finding in found)
+
+    @property
+    def is_exercised(self) -> bool:
+        """Something of its scenario was there for the system under test to get through; false where that alone is missing."""
+        if self.verdict != "inconclusive" or self.reasons != self.validity.reasons:
+            return True
+        return {*self.validity.about} != {"scenario"}
 
     def document(self) -> dict[str, Any]:
         """The content of ``verdict.json``."""

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from .result import EXIT_CODES, Outcome, Verdict
 
 SCHEMA = "peakproof/suite/1"
+
+PartOutcome = Outcome | Literal["not exercised"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +21,10 @@ class Part:
     verdict: Verdict
 
     @property
-    def is_idle(self) -> bool:
-        """None of its faults can strike this middleware: it counts for nothing in a suite, neither as passed nor against it."""
-        return self.verdict.verdict == "inconclusive" and set(self.verdict.validity.about) == {"scenario"}
+    def outcome(self) -> PartOutcome:
+        """The verdict; but one that is only missing because nothing of the scenario concerns this system under test counts
+        neither for it nor against it."""
+        return self.verdict.verdict if self.verdict.is_exercised else "not exercised"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,8 @@ class SuiteVerdict:
 
     @property
     def verdict(self) -> Outcome:
-        """Any fail fails; then anything inconclusive or missing is inconclusive; the rest passes. What was not exercised is left out."""
-        found = {part.verdict.verdict for part in self.parts if not part.is_idle}
+        """Any fail fails; then anything inconclusive or missing is inconclusive; the rest passes, if something was exercised."""
+        found = {part.outcome for part in self.parts} - {"not exercised"}
         if "fail" in found:
             return "fail"
         return "inconclusive" if self.missing or found != {"pass"} else "pass"
@@ -50,9 +53,11 @@ class SuiteVerdict:
         said = [
             f"{part.scenario}: {reason}"
             for part in self.parts
-            if part.verdict.verdict != "pass"
+            if part.outcome in ("fail", "inconclusive")
             for reason in part.verdict.reasons
         ]
+        if self.verdict == "inconclusive" and not said and not self.missing:
+            said = ["no scenario was exercised by the system under test"]
         return (*said, *(f"{name}: was not run" for name in self.missing))
 
     def document(self) -> dict[str, Any]:
@@ -64,11 +69,12 @@ class SuiteVerdict:
             "verdict": self.verdict,
             "reasons": list(self.reasons),
             "runs": [part.verdict.document() for part in self.parts],
+            "not_exercised": [part.scenario for part in self.parts if part.outcome == "not exercised"],
             "missing": list(self.missing),
         }
 
 
 def worst_first(parts: Sequence[Part]) -> list[Part]:
-    """Failed ones before inconclusive ones before those that passed."""
-    order: dict[Outcome, int] = {"fail": 0, "inconclusive": 1, "pass": 2}
-    return sorted(parts, key=lambda part: order[part.verdict.verdict])
+    """Failed ones before inconclusive ones before those that were not exercised and those that passed."""
+    order: dict[PartOutcome, int] = {"fail": 0, "inconclusive": 1, "not exercised": 2, "pass": 3}
+    return sorted(parts, key=lambda part: order[part.outcome])

@@ -6,7 +6,6 @@ from typing import Any
 from ..history.reader import History
 from .render.wording import counted
 from .result import Concern, InjectionResult, Validity
-from .timeline import start_of
 
 MOST_LATE_S = 1.0
 """The load generator kept its schedule when 99 of 100 things happened at most this late."""
@@ -76,9 +75,10 @@ def check(history: History, injections: tuple[InjectionResult, ...]) -> Validity
         ("generator", _generator_limit(history)),
         ("estate", _estate_limit(history.run)),
         ("flow", _flows_exercised(history)),
-        ("fault", _faults_fired(history, injections)),
-        ("scenario", _exercised(history, injections)),
+        ("fault", _faults_fired(injections)),
+        ("scenario", _exercised(injections)),
         ("replay", _replayed(history.run)),
+        ("scenario", _parked_something(history.run)),
         ("settling", _settled(history)),
         ("history", _readable(history)),
     )
@@ -269,74 +269,25 @@ def _kinds(history: History, condition: str) -> set[str]:
     return {str(kind) for (kind,) in rows}
 
 
-def _faults_fired(history: History, injections: tuple[InjectionResult, ...]) -> Iterator[str]:
+def _faults_fired(injections: tuple[InjectionResult, ...]) -> Iterator[str]:
     """Planned ones only: one that was tried by hand promised nothing."""
     for injection in injections:
-        if injection.fired or injection.by_hand or injection.left_out:
-            continue
-        how = "never fired" if injection.armed else "was never armed"
-        yield f"injection {injection.id} ({injection.fault} on {injection.where}) {how}{_beside(history, injection)}"
+        if not injection.fired and not injection.by_hand and injection.left_out is None:
+            how = "never fired" if injection.armed else "was never armed"
+            why = f": {injection.missed}" if injection.missed else ""
+            yield f"injection {injection.id} ({injection.fault} on {injection.where}) {how}{why}"
 
 
-def left_out(history: History, planned: Mapping[str, Any]) -> str | None:
-    """Why a planned injection need not strike: its ``optional`` reason, unless the operation that it ``needs`` was called."""
-    reason, needs = planned.get("optional"), planned.get("needs")
-    if not isinstance(reason, str):
-        return None
-    if isinstance(needs, str) and history.one("SELECT count(*) FROM sut_calls WHERE operation = $1", [needs]):
-        return None
-    return reason
-
-
-def _matching(history: History, where: str) -> dict[str, Any]:
-    """The calls and deliveries at a place, ``erp.create_sales_order``, in the whole run."""
-    system, _, operation = where.partition(".")
-    (row,) = history.rows(
-        """
-        SELECT count(*) AS matches, list(at_ns ORDER BY at_ns) AS at_ns
-        FROM  (SELECT at_ns, system, operation FROM sut_calls UNION ALL SELECT at_ns, system, topic FROM deliveries)
-        WHERE  $system IN (system, '*') AND $operation IN (operation, '')
-        """,
-        {"system": system, "operation": operation},
-    )
-    return row
-
-
-def _beside(history: History, injection: InjectionResult) -> str:
-    """What came at its place outside its window, in half a sentence: what tells a late flow from an unused one."""
-    place = _matching(history, injection.where)
-    if not place["matches"]:
-        return ": no call or delivery came that it acts on"
-    (window,) = history.rows(
-        "SELECT min(at_ns) FILTER (WHERE mark = 'armed') AS armed_ns, max(at_ns) FILTER (WHERE mark = 'healed') AS healed_ns "
-        "FROM faults WHERE injection = $1",
-        [injection.id],
-    )
-    start_ns = start_of(history) or 0
-    if window["armed_ns"] is None:
-        return f": {counted(place['matches'], 'matching call')} came"
-    early = sum(at_ns < window["armed_ns"] for at_ns in place["at_ns"])
-    late = sum(window["healed_ns"] is not None and at_ns > window["healed_ns"] for at_ns in place["at_ns"])
-    inside = place["matches"] - early - late
-    said = []
-    if early:
-        said.append(f"{early} before it was armed at {(window['armed_ns'] - start_ns) / 1e9:.1f} s")
-    if late:
-        said.append(f"{late} after it had healed at {(window['healed_ns'] - start_ns) / 1e9:.1f} s")
-    if inside:
-        said.append(f"{inside} while it was armed, none of which it could act on")
-    return f": of {counted(place['matches'], 'matching call')} came {', '.join(said)}"
-
-
-def _exercised(history: History, injections: tuple[InjectionResult, ...]) -> Iterator[str]:
-    """A scenario that lives off its faults proves nothing where not one of them could strike."""
-    scenario = history.run.get("scenario")
-    taken = scenario.get("left_out") if isinstance(scenario, Mapping) else None
-    idle = [one.id for one in injections if one.left_out]
+def _exercised(injections: tuple[InjectionResult, ...]) -> Iterator[str]:
+    """A scenario proves what it is about only where one of its faults was there to be met."""
     planned = [one for one in injections if not one.by_hand]
-    if (taken or idle) and len(idle) == len(planned):
-        names = ", ".join((*(str(one) for one in taken or ()), *idle))
-        yield f"not exercised: this middleware meets none of the scenario's faults ({names})"
+    if (
+        planned
+        and all(one.left_out is not None for one in planned)
+        and not any(one.fired for one in injections)
+    ):
+        why = "; ".join(f"{one.id} ({one.left_out})" for one in planned)
+        yield f"not exercised: every fault of the scenario was left out: {why}"
 
 
 def _replayed(run: Any) -> Iterator[str]:
@@ -344,11 +295,19 @@ def _replayed(run: Any) -> Iterator[str]:
     scenario = run.get("scenario")
     if not (isinstance(scenario, dict) and scenario.get("replay_parked")) or run.get("replayed"):
         return
-    parked = run.get("parked_then")
-    if parked:
+    if parked := run.get("parked_then"):
         yield f"nothing was replayed: of {counted(parked, 'parked order')} the system under test took none (replay_url)"
-    else:
-        yield "nothing was replayed: the system under test had parked no order (exceptions_url)"
+
+
+def _parked_something(run: Any) -> Iterator[str]:
+    """To wait instead of parking is as right, and leaves nothing to replay."""
+    scenario = run.get("scenario")
+    if (
+        isinstance(scenario, dict)
+        and scenario.get("replay_parked")
+        and not (run.get("parked_then") or run.get("replayed"))
+    ):
+        yield "not exercised: nothing was replayed, for the system under test had parked no order (exceptions_url)"
 
 
 def _settled(history: History) -> Iterator[str]:

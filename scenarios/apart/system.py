@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 from ...chaos.injection import Trigger
-from ...chaos.schedule import RAMP_STEP_S
+from ...chaos.schedule import STEP_S
 from ...history.clock import Clock
 from ...history.records import Effect
 from ...loadtests.generator.agreement import ASKED, Agreement
@@ -196,7 +196,7 @@ class SystemProcess:
         trigger.armed_for_s = loop.time() - armed_s
         ramp_s = trigger.injection.when.ramp_s
         if ramp_s is not None and trigger.armed_for_s < ramp_s:
-            loop.call_later(RAMP_STEP_S, self._grow, trigger, armed_s, loop)
+            loop.call_later(STEP_S, self._grow, trigger, armed_s, loop)
 
     def _heal(self, injection: str) -> None:
         trigger = self._triggers.get(injection)

@@ -122,8 +122,11 @@ class Face:
         authenticator: Authenticator,
         idempotency: IdempotencyStore,
         deprecation: Mapping[str, str] | None = None,
+        page_items: int | None = None,
     ) -> None:
+        """``page_items`` is what a page of a list holds at most, however many are asked for."""
         self.system = system
+        self._page_items = page_items
         self.world = world
         self.authenticator = authenticator
         self.idempotency = idempotency
@@ -320,14 +323,17 @@ class Face:
         return replace(reply, committed=carried_out)
 
     def _in_small_pages(self, arguments: dict[str, Any], call: Call) -> dict[str, Any]:
-        """The arguments of a read, with a smaller page where an injection says so."""
+        """The arguments of a read, with a smaller page where the system caps it or an injection says so."""
         query = arguments.get("query")
         if not isinstance(query, ListQuery):
             return arguments
         decided = self.world.decide("page_size", call.subject)
-        if decided is None or query.limit <= decided["items"]:
-            return arguments
-        return {**arguments, "query": query.model_copy(update={"limit": decided["items"]})}
+        most = min(query.limit, self._page_items or query.limit, decided["items"] if decided else query.limit)
+        return (
+            arguments
+            if most == query.limit
+            else {**arguments, "query": query.model_copy(update={"limit": most})}
+        )
 
     def _as_read(self, document: Any, call: Call) -> Any:
         """What a read shows: the truth, unless an injection lets it lag. Raises Refused."""
@@ -374,7 +380,7 @@ class Face:
             if operation.raw:
                 reply: Reply = operation.handler(call)
                 return reply, reply
-            if world.rules and operation.scope == "read":
+            if (world.rules or self._page_items) and operation.scope == "read":
                 document = self._as_read(
                     operation.handler(**self._in_small_pages(decoded.arguments, call)), call
                 )

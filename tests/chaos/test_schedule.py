@@ -340,3 +340,88 @@ def test_what_the_estate_cannot_do_is_refused_before_it_starts(
     with pytest.raises(ChaosError, match=f"^{re.escape(message)}$"):
         Schedule(injections, gates_of(log), log, seed=1)
     assert log.lines == []
+
+
+def stretched(log: Log, when: When) -> tuple[Schedule, Gate]:
+    gates = gates_of(log)
+    schedule = Schedule([Injection("lost", Latency(), Where("wms"), when)], gates, log, seed=1)
+    schedule.start(100.0)
+    return schedule, gates["wms"]
+
+
+async def test_an_end_is_put_off_until_the_fault_has_fired_so_often() -> None:
+    log = Log()
+    schedule, gate = stretched(log, When(0, 5, until_fired=2, stretch_s=10))
+    await gate(CALL, face)
+    assert schedule.advance(106.0) is not None, "one is too few"
+    assert not gate.idle
+    await gate(CALL, face)
+    schedule.advance(106.1)
+    assert gate.idle
+    assert [mark for mark, *_ in log.lines] == ["armed", "fired", "fired", "healed"]
+
+
+async def test_an_end_is_not_put_off_for_what_has_fired_enough() -> None:
+    log = Log()
+    schedule, gate = stretched(log, When(0, 5, until_fired=1, stretch_s=10))
+    for _ in range(3):
+        await gate(CALL, face)
+    assert not gate.idle, "until says how often at least, limit how often at most"
+    schedule.advance(105.0)
+    assert gate.idle
+
+
+def test_an_end_is_put_off_by_so_long_at_most() -> None:
+    log = Log()
+    schedule, gate = stretched(log, When(0, 5, until_fired=1, stretch_s=10))
+    schedule.advance(114.9)
+    assert not gate.idle
+    schedule.advance(115.0)
+    assert gate.idle
+    assert [mark for mark, *_ in log.lines] == ["armed", "healed", "never_fired"]
+
+
+async def test_the_end_of_the_workload_is_outlasted_as_well() -> None:
+    log = Log()
+    schedule, gate = stretched(log, When(until_fired=1, stretch_s=10))
+    schedule.end_workload(120.0)
+    assert schedule.is_stretched
+    with pytest.raises(ChaosError, match="this run takes no more faults"):
+        schedule.add(Injection("late", Outage(), Where("erp")), 121.0)
+    await gate(CALL, face)
+    schedule.advance(122.0)
+    assert gate.idle
+    assert not schedule.is_stretched
+
+
+def test_the_end_of_the_workload_heals_all_that_need_not_be_stretched() -> None:
+    log = Log()
+    gates = gates_of(log)
+    planned = [
+        Injection("down", Outage(), Where("erp")),
+        Injection("later", Outage(), Where("erp"), When(50)),
+        Injection("lost", Latency(), Where("wms"), When(until_fired=1)),
+    ]
+    schedule = Schedule(planned, gates, log, seed=1)
+    schedule.start(100.0)
+    schedule.end_workload(120.0)
+    assert {one.id: one.state for one in schedule.status()} == {
+        "down": "healed",
+        "later": "healed",
+        "lost": "active",
+    }
+    schedule.heal_all(121.0)
+    assert not schedule.is_stretched
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"until_fired": 0}, "when.until_fired must be at least 1, got 0"),
+        ({"until_fired": 1, "stretch_s": 0}, "when.stretch_s must be above 0, got 0"),
+        ({"until_fired": 3, "limit": 2}, r"when.until_fired \(3\) is above when.limit \(2\)"),
+    ],
+)
+def test_a_stretch_that_cannot_be_is_refused(given: dict[str, int], complaint: str) -> None:
+    with pytest.raises(ChaosError, match=complaint):
+        When(**given)  # type: ignore[arg-type]  # settings by name

@@ -205,6 +205,17 @@ def test_the_back_office_speaks_of_known_skus_and_places(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_a_stocktake_counts_each_article_once_and_late(seed: int) -> None:
+    plain, made = a_plan(seed), a_plan(seed, habits=Habits(counted=80))
+    swept = [item for item in made.items if isinstance(item, Count) and item not in plain.items]
+    opening = opening_stock(made)
+    assert len({item.sku for item in swept}) == len(swept) == 80
+    assert all(0.9 < item.at_s / made.duration_s < 1 for item in swept)
+    assert all(item.quantity >= -opening[item.sku][item.location] for item in swept)
+    assert not {item.sku for item in swept} & set(hot_skus(made.orders))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_each_price_change_is_a_change_and_some_skus_change_twice(seed: int) -> None:
     made = a_plan(seed)
     current = {(sku, currency): price for sku, row in made.prices.items() for currency, price in row.items()}

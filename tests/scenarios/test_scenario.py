@@ -1,6 +1,7 @@
 """The scenario as a value: the library, windows in per cent, the same again from JSON, and changes by path."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from peakproof.chaos.fault import Call
+from peakproof.chaos.registry import FAULTS
 from peakproof.history.clock import Clock
 from peakproof.history.writer import HistoryWriter
 from peakproof.loadtests.plan import (
@@ -44,6 +46,72 @@ def test_every_scenario_of_the_library_is_whole(name: str) -> None:
     assert found.title
     assert found.description
     assert list(found.estate.standing) == USUAL
+
+
+NOT_IN_THE_LIBRARY = {
+    "currency-rounding",
+    "drifted",
+    "lost-update",
+    "missing-field",
+    "never-completes",
+    "unsubscribed",
+}
+"""Faults that only a middleware of a certain shape can meet, or that need another contract than ours."""
+
+LATE_STEPS = {
+    "payments",
+    "payments.capture_payment",
+    "payments.refund_payment",
+    "erp.create_credit_memo",
+    "erp.cancel_sales_order",
+    "wms.create_fulfilment",
+}
+"""Where an order comes late in its life."""
+
+HABITS = {
+    "partial-batch",
+    "early-event",
+    "not-found-yet",
+    "precondition-failed",
+    "key-forgotten",
+    "key-ignored",
+}
+"""Faults that only a middleware with a certain habit meets."""
+
+
+def test_the_library_has_nearly_every_fault() -> None:
+    found = {entry.fault for name in Scenario.names() for entry in Scenario.load(name).schedule}
+    assert set(FAULTS.names()) - found == NOT_IN_THE_LIBRARY
+
+
+@pytest.mark.parametrize("name", Scenario.names())
+def test_no_scenario_takes_long(name: str) -> None:
+    found = Scenario.load(name)
+    assert found.duration_s <= (45 if name == "black-friday" else 30)
+
+
+@pytest.mark.parametrize("name", Scenario.names())
+def test_faults_on_late_steps_and_in_windows_wait_for_a_slow_middleware(name: str) -> None:
+    hurried = [
+        entry.id
+        for entry in Scenario.load(name).schedule
+        if entry.until is None
+        and entry.optional is None
+        and entry.build().seam in ("call", "connection")
+        and (entry.on in LATE_STEPS or entry.lasts is not None)
+    ]
+    assert hurried == []
+
+
+@pytest.mark.parametrize("name", Scenario.names())
+def test_faults_on_what_the_flows_leave_open_are_optional(name: str) -> None:
+    """To publish and book one by one or in bulk, to read or not, to send keys or not."""
+    open_to_choice = [
+        entry
+        for entry in Scenario.load(name).schedule
+        if re.search(r"_batch$|publish_|set_stock", entry.operation or "") or entry.fault in HABITS
+    ]
+    assert [entry.id for entry in open_to_choice if entry.optional is None] == []
 
 
 @pytest.mark.parametrize("name", Scenario.names())
@@ -272,7 +340,7 @@ def test_paths_in_a_file_begin_at_the_file(tmp_path: Path, monkeypatch: pytest.M
 def test_a_small_middleware_meets_only_the_faults_of_its_flow() -> None:
     sut = SutConfig(command=("python3",), flows=("order-to-erp",), webhooks={"order.placed": "/w"})
     fit, left_out = Scenario.load("black-friday").fit_for(sut)
-    assert [entry.id for entry in fit.schedule] == [
+    assert [entry.id for entry in fit.kept] == [
         "erp-outage",
         "erp-throttled",
         "booking-reply-lost",
@@ -286,6 +354,17 @@ def test_a_small_middleware_meets_only_the_faults_of_its_flow() -> None:
         "wms-slow",
         "bazaar-lists-late",
     ]
+    reasons = {entry.id: entry.left_out for entry in fit.schedule if entry.left_out}
+    assert reasons["oms-errors"] == "the middleware's flows never call oms (sut.flows)"
+    assert [one.id for one in fit.injections()] == [entry.id for entry in fit.kept]
+
+
+def test_what_was_left_out_for_one_middleware_comes_back_for_another() -> None:
+    sut = SutConfig(command=("python3",), flows=("order-to-erp",), webhooks={"order.placed": "/w"})
+    fit, _ = Scenario.load("black-friday").fit_for(sut)
+    again, left_out = Scenario.of_document(fit.document(), "run.json").fit_for(SutConfig.reference())
+    assert left_out == []
+    assert again.kept == Scenario.load("black-friday").schedule
 
 
 def test_a_middleware_of_all_flows_meets_every_fault() -> None:

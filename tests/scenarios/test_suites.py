@@ -47,6 +47,10 @@ def test_what_a_system_under_test_cannot_do_is_known_before_anything_starts() ->
         one.name: why for one in scenarios_of("full") if (why := one.impossible_with(ELSEWHERE)) is not None
     }
     assert impossible == {
+        "middleware-paused": (
+            "schedule.stands-still: sut-pause needs a system under test that peakproof starts itself "
+            "(sut.command), and this one runs at http://127.0.0.1:9 (sut.url); leave the injection out or give the command"
+        ),
         "middleware-restart": (
             "schedule.killed-at-the-peak: sut-kill needs a system under test that peakproof starts itself "
             "(sut.command), and this one runs at http://127.0.0.1:9 (sut.url); leave the injection out or give the command"
@@ -65,11 +69,12 @@ def test_a_suite_leaves_out_what_cannot_be_and_one_that_is_named_is_refused(
     wanted = scenarios_of("full")
     kept = suite._possible(wanted, ELSEWHERE, named=False)
     assert {one.name for one in wanted} - {one.name for one in kept} == {
+        "middleware-paused",
         "middleware-restart",
         "replay-parked",
     }
     assert (
         "left out: middleware-restart: schedule.killed-at-the-peak: sut-kill needs" in capsys.readouterr().err
     )
-    with pytest.raises(UsageError, match=r"^scenario middleware-restart: schedule\."):
+    with pytest.raises(UsageError, match=r"^scenario middleware-paused: schedule\."):
         suite._possible(wanted, ELSEWHERE, named=True)

@@ -149,6 +149,7 @@ def asked_erp(
     key_lifetime_s: float = 86_400.0,
     token_lifetime_s: float = 3_600.0,
     deprecation: Mapping[str, str] | None = None,
+    page_items: int | None = None,
     **rules: Any,
 ) -> AskedErp:
     """An ERP that knows two articles, with a client that may write and one that may only read.
@@ -168,6 +169,7 @@ def asked_erp(
         authenticator=Authenticator([SUT, READER], made.world.now, token_lifetime_s),
         idempotency=IdempotencyStore(keys, key_lifetime_s, made.world.now),
         deprecation=deprecation,
+        page_items=page_items,
     )
     declare(face, ledger)
     for sku in ("22423", "85123A"):

@@ -316,6 +316,17 @@ def test_numbers_in_a_query_are_text_all_the_same() -> None:
     assert asked_erp().ask("GET", "/v1/sales-orders?limit=5").status == 200
 
 
+def test_a_capped_page_holds_no_more_however_many_are_asked_for() -> None:
+    erp = asked_erp(page_items=2)
+    for number in range(1, 6):
+        erp.book(f"web-00000{number}")
+    first = erp.ask("GET", "/v1/sales-orders?limit=500").document
+    assert [one["order_ref"] for one in first["items"]] == ["web-000001", "web-000002"]
+    rest = erp.ask("GET", f"/v1/sales-orders?cursor={first['next_cursor']}").document
+    assert len(rest["items"]) == 2
+    assert len(erp.ask("GET", "/v1/sales-orders?limit=1").document["items"]) == 1
+
+
 @pytest.mark.parametrize("query", ["limit=%ff", "%00=%00", "limit=5&limit=6", "colour=blue"])
 def test_an_odd_query_is_no_failure_of_ours(query: str) -> None:
     assert asked_erp().ask("GET", f"/v1/sales-orders?{query}").status in (200, 400, 422)

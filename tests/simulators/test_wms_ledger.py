@@ -399,6 +399,16 @@ def test_a_unit_may_stay_away_but_never_the_only_one() -> None:
     assert lossy.made.of_kind("return_received")[0].lines == [("1", "A", 2, None), ("2", "B", 1, None)]
 
 
+def test_of_a_return_nothing_may_come() -> None:
+    lossy = warehouse(*STOCK, return_empty_share=1.0)
+    lossy.wms.expect_return(return_id="R-1", order_ref="web-000001", lines=parts(("1", "A", 3)))
+    lossy.made.advance(100)
+
+    assert lossy.made.of_kind("return_received")[0].lines == []
+    assert lossy.made.of_topic("return.received")[0].data["lines"] == ()
+    assert lossy.wms.on_hand("A", "north") == 10
+
+
 def test_goods_come_back_once_however_often_they_are_announced(stocked: Warehouse) -> None:
     for _ in range(2):
         stocked.wms.expect_return(return_id="R-1", order_ref="web-000001", lines=parts(("1", "A", 2)))

@@ -13,7 +13,7 @@ from rich.console import Console
 from peakproof.verdict.judge import judge_history
 from peakproof.verdict.render import suite as rendering
 from peakproof.verdict.report import write_suite
-from peakproof.verdict.result import Outcome, Verdict
+from peakproof.verdict.result import Outcome, Validity, Verdict
 from peakproof.verdict.suite import Part, SuiteVerdict
 
 from .histories import accepted, booked, history_of, posted
@@ -55,6 +55,43 @@ def test_one_run_that_fails_fails_the_suite_and_one_that_says_nothing_leaves_it_
     suite = a_suite(tmp_path, *outcomes, missing=missing)
     assert (suite.verdict, suite.exit_code) == (verdict, exit_code)
     assert len(suite.reasons) == sum(one != "pass" for one in outcomes) + len(missing)
+
+
+def not_exercised(folder: Path) -> Part:
+    reason = "not exercised: every fault of the scenario was left out"
+    verdict = a_verdict("elsewhere", "inconclusive", reason)
+    return Part(
+        "elsewhere", folder / "run-9", replace(verdict, validity=Validity((reason,), about=("scenario",)))
+    )
+
+
+def test_a_scenario_that_does_not_concern_the_middleware_counts_neither_for_nor_against_it(
+    tmp_path: Path,
+) -> None:
+    passed = a_suite(tmp_path, "pass")
+    suite = replace(passed, parts=(*passed.parts, not_exercised(tmp_path)))
+    assert (suite.verdict, suite.reasons) == ("pass", ())
+    assert suite.document()["not_exercised"] == ["elsewhere"]
+    page = write_suite(suite, tmp_path).read_text("utf-8")
+    assert "· not exercised" in page
+    assert "1 did not concern it, 1 passed" in page
+    assert "| elsewhere | ⚪ not exercised |" in (tmp_path / "summary.md").read_text("utf-8")
+    *_, last = JUnitXml.fromfile(str(tmp_path / "junit.xml"))
+    assert last.errors == 0, "CI is told that it was skipped"
+
+
+def test_a_suite_of_which_nothing_was_exercised_proves_nothing(tmp_path: Path) -> None:
+    suite = SuiteVerdict("standard", 1, (not_exercised(tmp_path),))
+    assert (suite.verdict, suite.reasons) == (
+        "inconclusive",
+        ("no scenario was exercised by the system under test",),
+    )
+
+
+def test_what_else_was_not_told_keeps_a_scenario_from_being_set_aside(tmp_path: Path) -> None:
+    part = not_exercised(tmp_path)
+    doubtful = replace(part.verdict, reasons=(*part.verdict.reasons, "x: 1 of 2 cannot be told"))
+    assert replace(part, verdict=doubtful).outcome == "inconclusive"
 
 
 def test_its_document_is_a_list_of_the_runs_own_documents(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A verdict must be earned: each reason against it, in words."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -45,6 +46,7 @@ SOUND = {
 }
 BOOKED: list[Row] = [accepted(), posted()]
 FIRED = InjectionResult("i1", "outage", "erp", armed=1, fired=3)
+NEVER = InjectionResult("i3", "lost-reply", "payments.refund_payment", armed=1, fired=0)
 
 
 def reasons(run: Mapping[str, Any], rows: Sequence[Row], *injections: InjectionResult) -> tuple[str, ...]:
@@ -167,25 +169,7 @@ def test_an_injection_that_never_fired_is_named() -> None:
     (reason,) = reasons(
         SOUND, BOOKED, FIRED, InjectionResult("i2", "lost-reply", "payments", armed=1, fired=0)
     )
-    assert (
-        reason
-        == "injection i2 (lost-reply on payments) never fired: no call or delivery came that it acts on"
-    )
-
-
-def test_a_fault_that_healed_before_its_flow_began_says_so() -> None:
-    rows: list[Row] = [
-        *BOOKED,
-        at(1, mark("armed", injection="i2", system="payments")),
-        at(5, mark("healed", injection="i2", system="payments")),
-        *(at(n, call("refund_payment", system="payments")) for n in (3, 8, 9)),
-    ]
-    (reason,) = reasons(
-        SOUND, rows, FIRED, InjectionResult("i2", "lost-reply", "payments.refund_payment", armed=1, fired=0)
-    )
-    assert reason.endswith(
-        "never fired: of 3 matching calls came 2 after it had healed at 4.0 s, 1 while it was armed, none of which it could act on"
-    )
+    assert reason == "injection i2 (lost-reply on payments) never fired"
 
 
 def test_an_injection_on_a_habit_that_a_middleware_does_without_is_left_out() -> None:
@@ -197,11 +181,12 @@ def test_an_injection_on_a_habit_that_a_middleware_does_without_is_left_out() ->
         "needs": "create_many",
     }
     run = {**SOUND, "injections": [habit]}
-    with history_of(BOOKED, run=run) as history:
+    armed = mark("armed", injection="i2", system="erp")
+    with history_of([*BOOKED, armed], run=run) as history:
         verdict = judge_history(history)
     assert [fault.left_out for fault in verdict.faults] == ["bulk calls"]
     assert verdict.validity.about == ("scenario",), "not one fault of the scenario could strike"
-    with history_of([*BOOKED, call("create_many")], run=run) as history:
+    with history_of([*BOOKED, armed, call("create_many")], run=run) as history:
         verdict = judge_history(history)
     assert verdict.validity.about == ("fault",), "it has the habit, and the fault never struck"
 
@@ -224,6 +209,13 @@ def test_a_run_that_replays_what_was_parked_must_have_found_something(
     assert reasons({**SOUND, "scenario": {"replay_parked": 0}}, BOOKED) == ()
 
 
+def test_a_middleware_that_waits_instead_of_parking_is_not_held_to_replays() -> None:
+    with history_of(BOOKED, run={**SOUND, "scenario": {"replay_parked": 2}, "parked_then": 0}) as history:
+        assert check(history, ()).about == ("scenario",)
+    with history_of(BOOKED, run={**SOUND, "scenario": {"replay_parked": 2}, "parked_then": 3}) as history:
+        assert check(history, ()).about == ("replay",)
+
+
 def test_one_by_hand_that_never_fired_takes_nothing_from_the_verdict() -> None:
     by_hand = InjectionResult("erp-outage-1", "outage", "erp", armed=1, fired=0, by_hand=True)
     assert reasons(SOUND, BOOKED, FIRED, by_hand) == ()
@@ -232,6 +224,37 @@ def test_one_by_hand_that_never_fired_takes_nothing_from_the_verdict() -> None:
 def test_an_injection_that_was_never_armed_is_named() -> None:
     (reason,) = reasons(SOUND, BOOKED, InjectionResult("i2", "outage", "erp", armed=0, fired=0))
     assert "was never armed" in reason
+
+
+def test_why_an_injection_never_fired_is_said() -> None:
+    (reason,) = reasons(SOUND, BOOKED, replace(NEVER, missed="12 matching calls came, all after 14.0 s"))
+    assert reason == (
+        "injection i3 (lost-reply on payments.refund_payment) never fired: 12 matching calls came, all after 14.0 s"
+    )
+
+
+def test_one_that_need_not_be_met_takes_nothing_from_the_verdict() -> None:
+    assert (
+        reasons(
+            SOUND, BOOKED, FIRED, replace(NEVER, left_out="only a middleware that books in bulk meets it")
+        )
+        == ()
+    )
+
+
+def test_a_scenario_of_which_every_fault_was_left_out_proves_nothing() -> None:
+    bulk = replace(NEVER, left_out="only a middleware that books in bulk meets it")
+    flow = replace(NEVER, id="i4", armed=0, left_out="the middleware's flows never call payments (sut.flows)")
+    with history_of(BOOKED, run=SOUND) as history:
+        found = check(history, (bulk, flow))
+    (reason,) = found.reasons
+    assert reason == (
+        "not exercised: every fault of the scenario was left out: i3 (only a middleware that books in bulk meets it); "
+        "i4 (the middleware's flows never call payments (sut.flows))"
+    )
+    assert found.about == ("scenario",)
+    by_hand = InjectionResult("mine", "outage", "erp", armed=1, fired=2, by_hand=True)
+    assert reasons(SOUND, BOOKED, bulk, by_hand) == (), "something was there to be met after all"
 
 
 def test_a_load_generator_that_fell_behind_is_named() -> None:

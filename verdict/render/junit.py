@@ -43,7 +43,9 @@ def _suite(verdict: Verdict) -> TestSuite:
 
 def _validity(verdict: Verdict) -> TestCase:
     case = TestCase("the run earned a verdict", "peakproof.validity")
-    if verdict.validity.reasons:
+    if not verdict.is_exercised:
+        case.result = [Skipped(printable(verdict.validity.reasons[0]))]
+    elif verdict.validity.reasons:
         error = Error(printable(verdict.validity.reasons[0]))
         error.text = "\n".join(map(printable, verdict.validity.reasons))
         case.result = [error]

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...history.printable import printable
-from ..result import ObjectiveResult, Outcome, Verdict
-from ..suite import SuiteVerdict, worst_first
+from ..result import ObjectiveResult, Verdict
+from ..suite import PartOutcome, SuiteVerdict, worst_first
 from .figures import side_by_side
 from .sentences import explanation
 from .wording import BANNERS, MARKS, commands, counted, evidence_lines
@@ -17,7 +17,7 @@ INVARIANTS_SHOWN = 60
 
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~$@]|:(?=//))")
 """What means something in the middle of a line, where every text from outside stands."""
-SIGNS: dict[Outcome, str] = {"pass": "✅", "fail": "❌", "inconclusive": "❔"}
+SIGNS: dict[PartOutcome, str] = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "not exercised": "⚪"}
 
 
 def render(verdict: Verdict, folder: Path) -> str:
@@ -48,9 +48,9 @@ def render_suite(suite: SuiteVerdict) -> str:
     for part in suite.parts:
         verdict = part.verdict
         findings = sum(result.findings_count for result in verdict.invariants)
-        reason = plain(verdict.reasons[0]) if verdict.verdict != "pass" and verdict.reasons else ""
+        reason = plain(verdict.reasons[0]) if part.outcome != "pass" and verdict.reasons else ""
         lines.append(
-            f"| {plain(part.scenario)} | {SIGNS[verdict.verdict]} {verdict.verdict} | {verdict.counts.get('orders', 0):,} | "
+            f"| {plain(part.scenario)} | {SIGNS[part.outcome]} {part.outcome} | {verdict.counts.get('orders', 0):,} | "
             f"{verdict.counts.get('calls', 0):,} | {findings:,} | {reason} |"
         )
     lines += [f"| {plain(name)} | not run | | | | |" for name in suite.missing]

@@ -42,11 +42,13 @@ def _pressure(verdict: Verdict) -> str:
     calls = counted(verdict.counts.get("calls", 0), "call")
     if not verdict.faults:
         return f"No fault was injected in its {calls}: this is how it does in fair weather."
-    silent = len(verdict.faults) - len(fired)
+    left_out = sum(fault.left_out is not None for fault in verdict.faults)
+    silent = len(verdict.faults) - len(fired) - left_out
     return (
         f"{counted(len(fired), 'fault')} struck {counted(felt, 'time')} in {calls} and "
         f"{verdict.counts.get('deliveries', 0):,} deliveries of events"
-        + (f"; {silent} more never fired." if silent else ".")
+        + (f"; {silent} more never fired" if silent else "")
+        + (f"; {left_out} {'was' if left_out == 1 else 'were'} left out." if left_out else ".")
     )
 
 

@@ -12,15 +12,26 @@ from rich.text import Text
 from ... import __version__
 from ...history.printable import printable
 from ..result import InvariantResult, Outcome
-from ..suite import Part, SuiteVerdict, worst_first
+from ..suite import Part, PartOutcome, SuiteVerdict, worst_first
 from .html import templates
 from .terminal import BANNER_STYLE, explained
 from .wording import MARKS as STATUS_MARKS
 from .wording import commands, counted
 
-MARKS: dict[Outcome, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?"}
-_TONES: dict[Outcome, str] = {"pass": "holds", "fail": "violated", "inconclusive": "indeterminate"}
-_WORDS: dict[Outcome, str] = {"fail": "failed", "inconclusive": "proved nothing", "pass": "passed"}
+MARKS: dict[PartOutcome, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not exercised": "·"}
+_TONES: dict[PartOutcome, str] = {
+    "pass": "holds",
+    "fail": "violated",
+    "inconclusive": "indeterminate",
+    "not exercised": "not-exercised",
+}
+_WORDS: dict[PartOutcome, str] = {
+    "fail": "failed",
+    "inconclusive": "proved nothing",
+    "not exercised": "did not concern it",
+    "pass": "passed",
+}
+_STYLES: dict[PartOutcome, str] = {**BANNER_STYLE, "not exercised": "dim"}
 BANNERS: dict[Outcome, str] = {
     "pass": "PASS: every scenario holds",
     "fail": "FAIL: the middleware broke what it must keep",
@@ -32,10 +43,8 @@ REASONS_SHOWN = 12
 
 def line(part: Part) -> Text:
     """One scenario as soon as it is judged."""
-    verdict = part.verdict
-    text = Text(
-        f"{MARKS[verdict.verdict]} {part.scenario}  {verdict.verdict}", style=BANNER_STYLE[verdict.verdict]
-    )
+    outcome = part.outcome
+    text = Text(f"{MARKS[outcome]} {part.scenario}  {outcome}", style=_STYLES[outcome])
     text.append(f"  {_said(part)}", style="default")
     return text
 
@@ -87,7 +96,7 @@ def _chips(suite: SuiteVerdict) -> list[str]:
 
 def _sentences(suite: SuiteVerdict) -> list[str]:
     """What came of it, under what pressure, and where to start."""
-    outcomes = Counter(part.verdict.verdict for part in suite.parts)
+    outcomes = Counter(part.outcome for part in suite.parts)
     total = counted(len(suite.parts) + len(suite.missing), "scenario")
     said = [f"{outcomes[outcome]} {words}" for outcome, words in _WORDS.items() if outcomes[outcome]]
     if suite.missing:
@@ -123,13 +132,13 @@ def _table(suite: SuiteVerdict) -> Table:
     table.add_column("faults fired", justify="right")
     table.add_column("findings", justify="right")
     for part in suite.parts:
-        verdict = part.verdict
-        style = BANNER_STYLE[verdict.verdict]
+        verdict, outcome = part.verdict, part.outcome
+        style = _STYLES[outcome]
         findings = sum(result.findings_count for result in verdict.invariants)
         table.add_row(
-            Text(MARKS[verdict.verdict], style=style),
+            Text(MARKS[outcome], style=style),
             part.scenario,
-            Text(verdict.verdict, style=style),
+            Text(outcome, style=style),
             f"{verdict.counts.get('orders', 0):,}",
             f"{verdict.counts.get('calls', 0):,}",
             f"{sum(bool(fault.fired) for fault in verdict.faults)} of {len(verdict.faults)}",

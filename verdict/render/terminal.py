@@ -151,9 +151,8 @@ def _faults(verdict: Verdict) -> Table:
         table.add_column(column)
     table.add_column("fired", justify="right")
     for fault in verdict.faults:
-        how = f"{fault.fired:,}" if fault.fired else "left out" if fault.left_out else "never"
         style = "" if fault.fired else "dim" if fault.left_out else "yellow"
-        table.add_row(fault.id, fault.fault, fault.where, how, style=style)
+        table.add_row(fault.id, fault.fault, fault.where, printable(fault.outcome), style=style)
     return table
 
 
