@@ -424,4 +424,4 @@ def test_the_end_of_the_workload_heals_all_that_need_not_be_stretched() -> None:
 )
 def test_a_stretch_that_cannot_be_is_refused(given: dict[str, int], complaint: str) -> None:
     with pytest.raises(ChaosError, match=complaint):
-        When(**given)  # type: ignore[arg-type]  # settings by name
+        When(**given)

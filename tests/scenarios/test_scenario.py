@@ -49,7 +49,6 @@ def test_every_scenario_of_the_library_is_whole(name: str) -> None:
 
 
 NOT_IN_THE_LIBRARY = {
-    "currency-rounding",
     "drifted",
     "lost-update",
     "missing-field",
@@ -328,6 +327,35 @@ def test_values_are_changed_by_their_path() -> None:
     assert found.estate.standing["erp"].rules == {"posting_s": 120}
     assert found.estate.standing["wms"].throttle is not None
     assert found.flows == ("cancel",)
+
+
+def late(**keys: Any) -> ScheduleEntry:
+    entry = {"id": "lost", "fault": "lost-reply", "on": "payments.refund_payment", **keys}
+    return scenario(duration_s=10, schedule=[entry]).schedule[0]
+
+
+def test_a_fault_ends_when_it_has_fired_so_often_and_not_with_the_workload() -> None:
+    when = late(until="5 fired").injection(10).when
+    assert (when.limit, when.until_fired, when.stop_s) == (5, 5, None)
+
+
+def test_a_window_that_is_to_fire_lasts_its_time_at_least_and_fires_as_often_as_it_can() -> None:
+    when = late(**{"at": "20%", "for": "30%", "until": "2 fired"}).injection(10).when
+    assert (when.limit, when.until_fired, when.start_s, when.stop_s) == (None, 2, 2.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ({"until": "often"}, "must be how often it has fired, like '5 fired', got 'often'"),
+        ({"until": "0 fired"}, "must be how often it has fired"),
+        ({"until": "5 fired", "limit": 3}, r"until: and limit \(3\) exclude each other: choose one"),
+        ({"needs": "refund_payment"}, "goes with 'optional'"),
+    ],
+)
+def test_an_end_or_a_habit_that_cannot_be_is_refused(keys: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ScenarioError, match=complaint):
+        late(**keys)
 
 
 def test_paths_in_a_file_begin_at_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

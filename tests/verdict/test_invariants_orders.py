@@ -163,6 +163,21 @@ CASES = [
             [accepted(), refused(error="amount_mismatch"), parked()],
         ),
         (
+            "holds",
+            "faithful amounts do not add up for an ERP that rounds another way",
+            [accepted(), ASKED, refused(error="amount_mismatch", body=NAME_OF_ASKED), parked()],
+        ),
+        (
+            "violated",
+            "another total than the customer accepted does not add up",
+            [
+                accepted(total="30.00"),
+                ASKED,
+                refused(error="amount_mismatch", body=NAME_OF_ASKED),
+                parked(),
+            ],
+        ),
+        (
             "violated",
             "a request that could not even be read",
             [accepted(), refused(refused_by="validation", error="invalid_request"), parked()],

@@ -22,7 +22,12 @@ WITH parked_orders AS (
     FROM   bodies SEMI JOIN named ON named.request_body = bodies.hash
 ), refusals AS (
     SELECT p.order_ref, c.call_id AS evidence_id, format('{} by {}', coalesce(c.error, 'refused'), coalesce(c.refused_by, 'it')) AS words,
-           coalesce(c.refused_by NOT IN ('auth', 'validation', 'throttle'), true) AND coalesce(c.error NOT IN (SELECT error FROM refusal_codes), true)
+           coalesce(c.refused_by NOT IN ('auth', 'validation', 'throttle'), true)
+             AND (coalesce(c.error NOT IN (SELECT error FROM refusal_codes), true)
+                  -- amounts that are the order's own, line by line, and do not add up for a system that rounds another way
+                  OR (c.error = 'amount_mismatch' AND coalesce(TRY_CAST(b.doc ->> '$.total' AS DECIMAL(18, 4)) = p.total, false)
+                      AND coalesce(list_sort([(x ->> '$.line_id') || ' ' || (x ->> '$.quantity') || ' ' || TRY_CAST(x ->> '$.unit_price' AS DECIMAL(18, 4)) FOR x IN b.lines])
+                                 = list_sort([y.line_id || ' ' || y.quantity || ' ' || TRY_CAST(y.unit_price AS DECIMAL(18, 4)) FOR y IN p.lines]), false)))
              AND coalesce(b.doc ->> '$.currency' = p.currency, true)
              AND coalesce(len([x FOR x IN b.lines IF len([y FOR y IN p.lines IF y.line_id = (x ->> '$.line_id')
                                                                               AND y.sku = coalesce(x ->> '$.sku', y.sku)]) = 0]) = 0, true)

@@ -31,7 +31,12 @@ _WORDS: dict[PartOutcome, str] = {
     "not exercised": "did not concern it",
     "pass": "passed",
 }
-_STYLES: dict[PartOutcome, str] = {**BANNER_STYLE, "not exercised": "dim"}
+_STYLES: dict[PartOutcome, str] = {
+    "pass": BANNER_STYLE["pass"],
+    "fail": BANNER_STYLE["fail"],
+    "inconclusive": BANNER_STYLE["inconclusive"],
+    "not exercised": "dim",
+}
 BANNERS: dict[Outcome, str] = {
     "pass": "PASS: every scenario holds",
     "fail": "FAIL: the middleware broke what it must keep",
