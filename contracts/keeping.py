@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ..verdict.judge import read_verdict
 from ..verdict.render.agreements import FOLDER
-from ..verdict.report import write_reports, written
+from ..verdict.report import write_reports
+from ..verdict.written import written
 from .errors import ContractsError
 from .result import Verification
 

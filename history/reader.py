@@ -5,8 +5,10 @@ import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any, Self, Union, get_args, get_origin
+from weakref import finalize
 
 import duckdb
 import msgspec
@@ -14,6 +16,7 @@ import msgspec
 from .compressed import COMPRESSED, decompressed, is_whole
 from .errors import RecordError
 from .facts import run_facts
+from .interruption import Interruption
 from .records import (
     HISTORY_VERSION,
     RECORDS,
@@ -91,12 +94,21 @@ def _sql(name: str, hint: Any) -> tuple[str, str, str]:
     return simple, simple, name
 
 
+def _released(interruption: Interruption, connection: duckdb.DuckDBPyConnection, spill: Path) -> None:
+    """Also of a history that nobody could close: Ctrl-C may come between any two steps."""
+    interruption.close()
+    connection.close()
+    rmtree(spill, ignore_errors=True)
+
+
 def _translated(error: BaseException | None, folder: Path, *, doubtful: bool) -> BaseException | None:
     """What an error of the database really is; null where it is what it says.
 
     It says Ctrl-C in words of its own. Of a doubtful record a query that fails is the record's fault.
     """
-    if isinstance(error, RuntimeError) and str(error) == INTERRUPTED:
+    if (isinstance(error, RuntimeError) and str(error) == INTERRUPTED) or isinstance(
+        error, duckdb.InterruptException
+    ):
         return KeyboardInterrupt()
     if doubtful and isinstance(error, duckdb.Error):
         return RecordError(f"{folder}: the record is damaged: {str(error).splitlines()[0]}")
@@ -122,12 +134,14 @@ class History:
         self._is_doubtful = False
         self._on_demand: list[Path] = []
         """Files that are read when a query asks for them."""
-        self._spill = TemporaryDirectory(prefix="peakproof-", ignore_cleanup_errors=True)
+        self._spill = Path(mkdtemp(prefix="peakproof-"))
         self._own: TemporaryDirectory[str] | None = None
-        settings: dict[str, Any] = {"temp_directory": self._spill.name, "preserve_insertion_order": False}
+        settings: dict[str, Any] = {"temp_directory": str(self._spill), "preserve_insertion_order": False}
         if threads is not None:
             settings["threads"] = threads
         self.connection = duckdb.connect(":memory:", config=settings)
+        interruption = Interruption(self.connection.interrupt)
+        self._release = finalize(self, _released, interruption, self.connection, self._spill)
         try:
             self.damage += [*_too_new(run), *damage_of(folder, run)]
             self._load()
@@ -202,8 +216,7 @@ class History:
 
     def close(self) -> None:
         """Forget the tables. Closing twice is harmless."""
-        self.connection.close()
-        self._spill.cleanup()
+        self._release()
         if self._own is not None:
             self._own.cleanup()
 
@@ -277,7 +290,7 @@ class History:
         """A compressed file as it is; where a kill cut it off, what can be read of it."""
         if path.suffix != COMPRESSED or is_whole(path):
             return path
-        readable = Path(self._spill.name) / path.stem
+        readable = self._spill / path.stem
         readable.write_bytes(decompressed(path))
         return readable
 
