@@ -56,8 +56,8 @@ def selfcheck(
         echo_document(checked.document())
     else:
         width = max((len(name) for name in checked.scores), default=0)
-        for name, (caught, planted) in checked.scores.items():
-            typer.echo(f"{'✓' if caught == planted else '✗'} {name:<{width}}  {caught} of {planted} caught")
+        for name, (caught, of) in checked.scores.items():
+            typer.echo(f"{'✓' if caught == of else '✗'} {name:<{width}}  {caught} of {of} caught")
         good = sum(outcome.good for outcome in checked.outcomes)
         planted = [outcome for outcome in checked.outcomes if outcome.trial.found_by]
         said = [f"{good} of {len(checked.outcomes)} runs as they should be"]

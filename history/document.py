@@ -40,7 +40,18 @@ its default: null, or false. Amounts appear twice: exact as written (`amount_tex
 mostly stock and prices: 12.2 MB), the deliveries (4.8 MB), the fault log (0.6 MB) and the workload (0.03 MB): 21.7 MB in
 `history/`, 5.1 KB for each call. `state/` added 5.5 MB.
 
-Bodies are compressed with Zstandard: `zstdcat runs/<id>/history/bodies-*.zst` prints them.
+Bodies are compressed with Zstandard: `zstdcat runs/<id>/history/bodies-*.zst` prints them. They are on disk before the call that names
+them.
+
+**Whole or not.** Each process seals its files when it closes them (`history/seal-*.json`: lines, bytes and SHA-256 of each), and the
+run seals those seals, the final states and `run.json` when it ends (`seal.json`). Before a run is judged, all of that is compared.
+Lines that are missing, doubled, altered or in another order, a file or bodies that are gone, a file too many, or a
+record of a newer version make the verdict *inconclusive: the record is damaged*, with the file and the counts, and nothing else is asked.
+A run that was killed has no seal: it is judged as far as it goes. A seal is no signature: who alters a file and every seal above it
+is not found out. `sha256sum` says the same as a seal.
+
+**A query reads the record alone.** Once it is loaded, no query can read another file, reach a network, load an extension or change a
+setting.
 """
 
 DERIVED = """\

@@ -175,12 +175,12 @@ class CreditsWhatWasAnnounced:
 
 def _credit_announced(order: Order, return_id: str) -> Request:
     request = CREDIT.request(order, return_id)
+    announced = order.returns[return_id].lines
     lines = [
         {"line_id": line.line_id, "sku": line.sku, "quantity": line.quantity, "restock": True}
-        for line in order.returns[return_id].lines
+        for line in announced
     ]
-    prices = {line.line_id: Decimal(line.unit_price) for line in order.returns[return_id].lines}
-    total = sum((line["quantity"] * prices[line["line_id"]] for line in lines), Decimal(0))
+    total = sum((line.quantity * Decimal(line.unit_price) for line in announced), Decimal(0))
     document = {**msgspec.json.decode(request.body), "lines": lines, "total": amount(total)}
     return replace(request, body=encoded(document))
 

@@ -11,7 +11,7 @@ from peakproof.history.records import Call, Effect
 from peakproof.verdict.causes import in_causal_order
 from peakproof.verdict.result import Breach, Finding, InvariantResult
 
-HISTORY = [
+HISTORY: list[Call | Effect] = [
     Effect(effect_id="e1", at_ns=1, system="erp", kind="sales_order_received", order_ref="A", call_id="c1"),
     Effect(effect_id="e2", at_ns=2, system="erp", kind="sales_order_received", order_ref="A", call_id="c2"),
     Effect(effect_id="e3", at_ns=3, system="oms", kind="oms_order_created", order_ref="A"),

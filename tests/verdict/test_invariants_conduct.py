@@ -60,8 +60,8 @@ def look() -> Call:
     return msgspec.structs.replace(made, path="/v1/orders/7")
 
 
-def in_use(**values: object) -> Call:
-    return refused(error="idempotency_key_in_use", status=409, permanent=False, key="k1", **values)
+def in_use() -> Call:
+    return refused(error="idempotency_key_in_use", status=409, permanent=False, key="k1")
 
 
 STRUCK: list[Row] = [
