@@ -103,7 +103,7 @@ class Deliveries:
         self._systems = systems
 
     @property
-    def waiting(self) -> int:
+    def pending(self) -> int:
         return sum(system.status.deliveries for system in self._systems.values() if system.is_here)
 
     @property
