@@ -75,7 +75,7 @@ async def test_what_all_systems_mean_to_do_is_pending_and_so_is_what_they_were_a
 ) -> None:
     for name in estate.systems:
         hear(estate, name, wire.Status(pending=2, deliveries=1, calls=5, last_change_ns=7))
-    assert (estate.pending, estate.dispatcher.waiting, estate.last_change_ns) == (12, 6, 7)
+    assert (estate.pending, estate.dispatcher.pending, estate.last_change_ns) == (12, 6, 7)
     estate.at_the_desk(DeskAct("receipt", "A", "north", 1), lambda done: None)
     assert estate.pending == 13
 
