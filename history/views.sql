@@ -15,6 +15,19 @@ CREATE MACRO judged(name) AS EXISTS (SELECT 1 FROM judged_flows WHERE flow = nam
 CREATE MACRO units_by_line(lines) AS
     list_sort([[l, list_sum([x.quantity FOR x IN lines IF x.line_id = l])::VARCHAR] FOR l IN list_distinct([y.line_id FOR y IN lines])]);
 
+-- How often, in words.
+CREATE MACRO times(n) AS CASE n WHEN 0 THEN 'never' WHEN 1 THEN 'once' WHEN 2 THEN 'twice' ELSE format('{} times', n) END;
+
+-- An amount of money, with the decimals of its currency.
+CREATE MACRO money(value, currency) AS
+    CASE WHEN currency = 'JPY' THEN format('{:.0f} {}', value::DOUBLE, currency)
+         WHEN currency = 'KWD' THEN format('{:.3f} {}', value::DOUBLE, currency)
+         ELSE concat_ws(' ', format('{:.2f}', value::DOUBLE), currency) END;
+
+-- A span of time in words: milliseconds below a second, else seconds with one decimal.
+CREATE MACRO span(ns) AS
+    CASE WHEN abs(ns) < 1000000000 THEN format('{} ms', ns // 1000000) ELSE format('{:.1f} s', ns / 1e9) END;
+
 -- Articles that the ERP's item master has; where it names none, all are taken as known.
 CREATE TABLE erp_items AS
 SELECT DISTINCT sku FROM effects WHERE kind = 'item_known'
@@ -42,6 +55,12 @@ CREATE TABLE owed_orders AS
 SELECT DISTINCT coalesce(order_ref, doc.order_ref) AS order_ref
 FROM   state_read
 WHERE  kind = 'owed_delivery';
+
+-- Articles of which an event was still on its way to the SUT when the run ended.
+CREATE TABLE owed_articles AS
+SELECT DISTINCT sku
+FROM   state_read
+WHERE  kind = 'owed_delivery' AND sku IS NOT NULL;
 
 -- Whom a refusal blames, by its code: `moment` (it came too late, too early or twice, as in any race) or `request` (it was wrong
 -- in itself). Any other refusal for good blames the order.
@@ -119,6 +138,50 @@ FROM   (SELECT order_ref, unnest(lines) AS line FROM accepted_orders);
 -- What the middleware asked of the systems; shoppers' own clients, named `shopper-…`, are left out.
 CREATE VIEW sut_calls AS
 SELECT * FROM calls WHERE coalesce(client NOT LIKE 'shopper%', true);
+
+-- Every effect that repeats an earlier one of the same thing (this order, shipment, part, return or change; for payments this
+-- payment), with the one before it, how the two calls came about in words, and what to do about it.
+CREATE TABLE repeated_effects AS
+WITH once_each (kind) AS (
+    VALUES ('oms_order_created'), ('sales_order_received'), ('fulfilment_requested'), ('payment_captured'), ('payment_voided'),
+           ('invoice_received'), ('oms_order_shipped'), ('shipment_recorded'), ('return_authorised'), ('return_expected'),
+           ('credit_memo_received'), ('payment_refunded'), ('refund_confirmed'), ('stock_adjusted')
+), several AS ( -- few
+    SELECT kind, order_ref, ref FROM effects SEMI JOIN once_each USING (kind)
+    GROUP  BY kind, order_ref, ref HAVING count(*) > 1
+), turns AS (
+    SELECT e.effect_id, e.call_id, lag(e.effect_id) OVER turn AS before_id, lag(e.call_id) OVER turn AS before_call_id
+    FROM   effects AS e
+    JOIN   several AS s ON s.kind = e.kind AND s.order_ref IS NOT DISTINCT FROM e.order_ref AND s.ref IS NOT DISTINCT FROM e.ref
+    WINDOW turn AS (PARTITION BY e.kind, e.order_ref, e.ref,
+                                 CASE WHEN e.kind = 'payment_voided' THEN e.document_id END ORDER BY e.at_ns, e.effect_id)
+), asked AS (
+    SELECT t.effect_id, t.before_id, b.call_id AS before_call_id, c.call_id, b.outcome, b.replied_ns, c.at_ns,
+           b.idempotency_key AS before_key, c.idempotency_key AS key,
+           CASE WHEN b.outcome = 'unknown' AND coalesce(b.status < 500, true) THEN 'with no whole reply'
+                ELSE b.status::VARCHAR END AS answer
+    FROM   turns AS t
+    LEFT   JOIN sut_calls AS b ON b.call_id = t.before_call_id
+    LEFT   JOIN sut_calls AS c ON c.call_id = t.call_id
+    WHERE  t.before_id IS NOT NULL
+)
+SELECT effect_id, before_id, before_call_id, call_id,
+       CASE WHEN call_id IS NULL OR before_call_id IS NULL THEN NULL
+            ELSE format('the call before was answered {} {}, the next was sent {} {}',
+                        answer, coalesce('under key ' || before_key, 'and had no key'),
+                        CASE WHEN at_ns < replied_ns THEN 'before that answer' ELSE span(at_ns - replied_ns) || ' later' END,
+                        CASE WHEN key IS NULL THEN 'without a key'
+                             WHEN key = before_key THEN 'under the same key' ELSE 'under key ' || key END) END AS words,
+       CASE WHEN call_id IS NULL OR before_call_id IS NULL THEN NULL
+            WHEN key = before_key
+            THEN 'Look it up before asking again: a system forgets a key after its lifetime, or does not heed it.'
+            WHEN at_ns < replied_ns
+            THEN 'Work on one order at a time, or send both calls under one Idempotency-Key: they were under way at once.'
+            WHEN outcome = 'ok'
+            THEN 'Store what is done, and take an event that comes again for known: the first call had been answered.'
+            ELSE 'Repeat a call that had no answer under its first Idempotency-Key, or look it up before asking again.'
+            END AS remedy
+FROM   asked;
 
 -- One thing that the middleware wanted done once, however often it asked: same system, operation, subject and body.
 CREATE VIEW intents AS
