@@ -8,10 +8,10 @@
 WITH goods AS (
     SELECT order_ref, sum(quantity * coalesce(unit_price, 0)) AS amount, list(DISTINCT effect_id) AS effect_ids
     FROM   shipped_lines GROUP BY order_ref HAVING sum(quantity) > 0
-), taken AS ( -- each capture with what had been captured before it, for the order and for its shipment
-    SELECT *, sum(amount) OVER (PARTITION BY order_ref ORDER BY at_ns, effect_id) AS so_far,
-           row_number() OVER (PARTITION BY order_ref, ref ORDER BY at_ns, effect_id) AS turn,
-           lag(effect_id) OVER (PARTITION BY order_ref, ref ORDER BY at_ns, effect_id) AS first_id
+), taken AS ( -- each capture with what had been captured by then, and its place among those of its shipment
+    SELECT order_ref, effect_id, at_ns, amount, currency, ref,
+           sum(amount) OVER (PARTITION BY order_ref ORDER BY at_ns, effect_id) AS so_far,
+           row_number() OVER (PARTITION BY order_ref, ref ORDER BY at_ns, effect_id) AS turn
     FROM   effects WHERE kind = 'payment_captured'
 ), captures AS (
     SELECT t.order_ref, sum(t.amount) AS amount, list(DISTINCT t.currency) AS currencies,
@@ -24,25 +24,28 @@ WITH goods AS (
     JOIN   accepted_orders AS o ON o.order_ref = t.order_ref
     LEFT   JOIN goods AS g ON g.order_ref = t.order_ref
     GROUP  BY t.order_ref
-), owed AS (
+), compared AS (
     SELECT o.*, coalesce(g.amount + coalesce(o.shipping, 0), 0) AS to_pay, coalesce(c.amount, 0) AS captured,
            coalesce(c.repeats, 0) AS repeats, coalesce(c.currencies <> [o.currency], false) AS foreign_money,
-           array_to_string(c.currencies, ', ') AS currencies, coalesce(c.repeated_id, c.foreign_id, c.excess_id) AS guilty,
-           c.effect_ids AS capture_ids, list_concat([o.effect_id], g.effect_ids, c.effect_ids) AS evidence
+           array_to_string(c.currencies, ', ') AS currencies,
+           -- too little is a wrong amount where every shipment was captured: else a capture is missing
+           coalesce(c.repeated_id, c.foreign_id, c.excess_id,
+                    CASE WHEN c.amount < g.amount + coalesce(o.shipping, 0) AND len(c.effect_ids) >= len(g.effect_ids)
+                         THEN c.effect_ids[1] END) AS guilty,
+           list_concat([o.effect_id], g.effect_ids, c.effect_ids) AS evidence
     FROM   accepted_orders AS o
     LEFT   JOIN goods AS g ON g.order_ref = o.order_ref
     LEFT   JOIN captures AS c ON c.order_ref = o.order_ref
     WHERE  g.order_ref IS NOT NULL OR c.order_ref IS NOT NULL
 )
-SELECT order_ref                                                                         AS subject,
-       CASE WHEN repeats > 0 OR foreign_money OR captured > to_pay THEN false
-            ELSE due(captured = to_pay OR parked, owed.owed) END                         AS holds,
-       concat_ws('; ', format('captured {} of {} {}', captured, to_pay, currency),
-                 CASE WHEN repeats > 0 THEN format('{} shipments captured again', repeats) END,
-                 CASE WHEN foreign_money THEN format('captured in {}', currencies) END)  AS finding,
-       evidence,
-       -- too little is wrong only where every shipment was captured: else a capture is missing
-       coalesce(guilty, CASE WHEN captured < to_pay AND len(capture_ids) >= (SELECT count(*) FROM effects AS s
-                             WHERE s.kind = 'shipment_confirmed' AND s.order_ref = owed.order_ref AND len(s.lines) > 0)
-                             THEN capture_ids[1] END)                                    AS guilty
-FROM   owed
+SELECT c.order_ref                                                                        AS subject,
+       CASE WHEN c.repeats > 0 OR c.foreign_money OR c.captured > c.to_pay THEN false
+            ELSE due(c.captured = c.to_pay OR c.parked, c.owed) END                       AS holds,
+       concat_ws('; ', format('captured {} of {}', money(c.captured, NULL), money(c.to_pay, c.currency)),
+                 CASE WHEN c.repeats > 0 THEN format('{} of its shipments captured again', c.repeats) END, r.words,
+                 CASE WHEN c.foreign_money THEN format('captured in {}', c.currencies) END) AS finding,
+       list_concat(c.evidence, [r.before_call_id])                                        AS evidence,
+       c.guilty,
+       coalesce(r.remedy, CASE WHEN c.captured = 0 THEN 'Capture each shipment when it is confirmed, and retry until it is done.' END) AS remedy
+FROM   compared AS c
+LEFT   JOIN repeated_effects AS r ON r.effect_id = c.guilty AND c.repeats > 0
