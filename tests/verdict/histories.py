@@ -70,9 +70,13 @@ def asked(
     settled: bool = True,
     flows: Iterable[str] = (),
     in_vain_since_s: int | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> InvariantResult:
-    """What one invariant says of a literal history; ``in_vain_since_s``: the last second at which anything else happened."""
-    run: dict[str, Any] = {"settled": settled, "flows": list(flows)}
+    """What one invariant says of a literal history; ``in_vain_since_s``: the last second at which anything else happened.
+
+    ``facts``: what run.json says besides.
+    """
+    run: dict[str, Any] = {"settled": settled, "flows": list(flows), **(facts or {})}
     if in_vain_since_s is not None:
         run["in_vain_since_ns"] = START_NS + in_vain_since_s * SECOND_NS
     with history_of(rows, run=run) as history:

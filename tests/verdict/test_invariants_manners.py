@@ -68,6 +68,16 @@ def early(**values: Any) -> Call:
 
 FORGERIES = ("forged", "corrupt", "expired", "mutated")
 
+
+def back_at_once(order: str, begin_s: float) -> list[Row]:
+    """Refused within ten milliseconds, asked again two later, and then as it should be."""
+    return [
+        at(begin_s, throttled(order=order)),
+        at(begin_s + 0.012, throttled(order=order)),
+        at(begin_s + 2.2, call(order=order, bucket="erp/sut")),
+    ]
+
+
 CASES = [
     *cases(
         "acknowledged_webhook_has_its_effect",
@@ -209,6 +219,16 @@ CASES = [
             "tried again and again at short intervals",
             [at(0.1 * n, throttled(order=f"O{n}")) for n in range(8)],
         ),
+        (
+            "holds",
+            "a twin of the refused request, sent beside it",
+            [at(0, throttled()), at(0.012, throttled()), at(2.2, call(bucket="erp/sut"))],
+        ),
+        (
+            "violated",
+            "each refused request again within two milliseconds, though none often",
+            [row for n in range(3) for row in back_at_once(f"O{n}", 4 * n)],
+        ),
         ("holds", "another bucket", [at(0, throttled()), at(1, call(bucket="erp/other"))]),
         (
             "holds",
@@ -334,7 +354,7 @@ def test_every_refusal_that_names_a_wait_is_examined_by_itself() -> None:
     assert (result.examined, result.findings_count) == (2, 1)
     (finding,) = result.findings
     assert finding.subject == "erp-c0000003"
-    assert "1 retries of the refused request and 1 other calls came early" in finding.finding
+    assert "the refused request came again early once, other calls once, the worst by" in finding.finding
     assert finding.evidence == ("erp-c0000003", "erp-c0000004", "erp-c0000005")
 
 

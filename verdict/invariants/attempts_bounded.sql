@@ -16,7 +16,8 @@ SELECT concat_ws(' ', any_value(system), any_value(operation), any_value(subject
                       THEN format('eleven calls within {} ms', min(at_ns - ten_ago_ns) // 1000000) END) AS finding,
        list(call_id ORDER BY turn)                                                        AS evidence,
        any_value(order_ref)                                                               AS order_ref,
-       coalesce(arg_min(call_id, turn) FILTER (WHERE at_ns - ten_ago_ns < 1000000000), arg_max(call_id, turn)) AS guilty
+       coalesce(arg_min(call_id, turn) FILTER (WHERE at_ns - ten_ago_ns < 1000000000),
+                arg_min(call_id, turn) FILTER (WHERE turn > 100))                         AS guilty
 FROM   repeats
 GROUP  BY intent
 HAVING max(turn) > 1

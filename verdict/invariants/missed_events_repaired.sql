@@ -35,7 +35,7 @@ WITH consequences (topic, flow, consequence, by_ref) AS (
       AND  order_ref IN (SELECT order_ref FROM due)
 )
 SELECT d.effect_id                                                                        AS subject,
-       eventually(n.kind IS NOT NULL OR coalesce(o.cancelled OR o.parked, false))         AS holds,
+       due(n.kind IS NOT NULL OR coalesce(o.cancelled OR o.parked, false), coalesce(o.owed, false)) AS holds,
        format('{} about {} was never delivered: {}', d.topic, d.order_ref,
               CASE WHEN n.kind IS NOT NULL THEN 'found and done' ELSE 'it was not found by polling' END) AS finding,
        list_concat([d.effect_id], d.delivery_ids)                                         AS evidence,

@@ -22,7 +22,7 @@ SELECT concat_ws(' ', system, operation, subject)                               
               count(*) FILTER (WHERE at_ns > since_ns), path)                             AS finding,
        list(call_id ORDER BY at_ns, call_id)                                              AS evidence,
        any_value(order_ref)                                                               AS order_ref,
-       arg_max(call_id, at_ns)                                                            AS guilty
+       arg_min(call_id, at_ns) FILTER (WHERE at_ns > since_ns)                            AS guilty
 FROM   refused
 GROUP  BY client, system, operation, refused.subject, path
 HAVING count(*) > 3 OR max(at_ns) > any_value(since_ns)

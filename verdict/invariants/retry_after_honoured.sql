@@ -7,7 +7,8 @@
 -- remedy:   Keep one gate per bucket for all workers; on 429 or 503 close it until Retry-After has passed, then let calls through one by one.
 -- Calls that were in flight when the refusal came are exempt: those that arrive within 250 ms of it (a caller with many
 -- calls under way has sent them before it could read the refusal). The refused request itself, word for word, is never in
--- flight: a retry of it is held against the refusal from a millisecond on. A call that comes at most 50 ms early is exempt too. Where a
+-- flight: a retry of it is held against the refusal from a millisecond on; only one or two of a run that come within 50 ms may be twins of
+-- the refused request, sent beside it for an event that came twice at once. A call that comes at most 50 ms early is exempt too. Where a
 -- refusal names no bucket, it speaks of its own operation and subject alone. Of first calls about others one or two of a run may come early
 -- within a second: on a busy machine a middleware reads the refusal late.
 WITH grace AS ( -- and as late as this machine was: what the load generator meant to do, the middleware read no sooner
@@ -39,14 +40,17 @@ WITH grace AS ( -- and as late as this machine was: what the load generator mean
     FROM   marks
 ), early AS (
     SELECT system, client, bucket, call_id, min(ns) AS ns, max(wait.until_ns - ns) AS early_ns, arg_max(wait.refusal_id, wait.until_ns) AS refusal_id,
-           bool_or(request IS NOT NULL) AS is_retry, max(ns - wait.replied_ns) AS since_ns
+           bool_or(request IS NOT NULL) AS is_retry, max(ns - wait.replied_ns) FILTER (WHERE request IS NOT NULL) AS again_ns,
+           max(ns - wait.replied_ns) FILTER (WHERE request IS NULL) AS since_ns
     FROM   timeline WHERE is_call = 1 AND wait.until_ns > ns
     GROUP  BY system, client, bucket, call_id
 ), broken AS ( -- a call is held against the refusal that asked for the longest wait
     SELECT refusal_id, count(*) AS calls, count(*) FILTER (WHERE is_retry) AS retries, max(early_ns) AS most_ns,
            arg_min(call_id, CASE WHEN is_retry THEN ns ELSE ns + 1000000000000000 END) AS first_id, list(call_id ORDER BY early_ns DESC)[:10] AS call_ids
-    FROM  (SELECT *, count(*) FILTER (WHERE NOT is_retry) OVER (PARTITION BY system, client, bucket) AS others FROM early)
-    WHERE  is_retry OR since_ns > 1000000000 OR others >= 3
+    FROM  (SELECT *, count(*) FILTER (WHERE NOT is_retry) OVER (PARTITION BY system, client, bucket) AS others,
+                  count(*) FILTER (WHERE again_ns <= 50000000) OVER (PARTITION BY system, client) AS twins
+           FROM   early)
+    WHERE  again_ns > 50000000 OR (is_retry AND twins >= 3) OR since_ns > 1000000000 OR (NOT is_retry AND others >= 3)
     GROUP  BY refusal_id
 )
 SELECT r.call_id                                                                          AS subject,
@@ -54,8 +58,8 @@ SELECT r.call_id                                                                
        format('{} asked {} to wait {:.1f} s{} (bucket {}): {}', r.system, r.client, r.retry_after_s,
               CASE r.retry_after_form WHEN 'date' THEN ', given as an HTTP date' ELSE '' END, r.bucket,
               CASE WHEN b.calls IS NULL THEN 'it waited'
-                   ELSE format('{} retries of the refused request and {} other calls came early, the worst by {:.1f} s', b.retries,
-                               b.calls - b.retries, b.most_ns / 1e9 + 0.05) END)          AS finding,
+                   ELSE format('the refused request came again early {}, other calls {}, the worst by {:.1f} s', times(b.retries),
+                               times(b.calls - b.retries), b.most_ns / 1e9 + 0.05) END)   AS finding,
        list_concat([r.call_id], b.call_ids)                                               AS evidence,
        b.first_id                                                                         AS guilty,
        CASE r.retry_after_form WHEN 'date'

@@ -19,7 +19,8 @@ WITH doubtful AS (
     FROM   doubtful GROUP BY system, operation, subject, path
 )
 SELECT concat_ws(' ', s.system, s.operation, s.subject)                                   AS subject,
-       eventually(s.committed OR l.at_ns > s.at_ns OR coalesce(o.parked OR o.cancelled, false)) AS holds,
+       due(s.committed OR l.at_ns > s.at_ns OR coalesce(o.parked OR o.cancelled, false),
+           coalesce(o.owed, false))                                                       AS holds,
        format('{} answered {} with {}, and nothing was done: {}', s.operation, s.status, coalesce(s.error, 'a document that cannot be read'),
               CASE WHEN l.at_ns > s.at_ns THEN 'retried' ELSE 'it was never retried' END) AS finding,
        s.call_ids                                                                         AS evidence,
