@@ -16,20 +16,20 @@ from .command import Done, peakproof
 from .conftest import RUNS, DefectRuns
 
 HEADLINES = {
-    "naive": r"created 2 times in the OMS|booked 2 times",
-    "ack-before-durable": r"was acknowledged: ",
+    "naive": r"was delivered \d+ times: ",
+    "ack-before-durable": r"its event was acknowledged, and no call about it followed",
     "ignores-retry-after": r"asked .* to wait .* calls came early",
-    "drops-on-5xx": r"failed \(.+\) and was not asked again",
+    "drops-on-5xx": r"was neither repeated nor looked up",
     "parks-everything": r"though it was refused only for what was asked or when: amount_mismatch by ledger",
-    "mistranslates": r"accepted by no channel|was acknowledged: no sales order",
-    "forgets-the-rest": r"was acknowledged: neither accepted nor declined",
-    "hasty": r"before sales_order_posted",
-    "any-version": r"version \d+ after \d+|was acknowledged: ",
+    "mistranslates": r"accepted by no channel",
+    "forgets-the-rest": r"neither accepted nor declined",
+    "hasty": r"before .+ was ",
+    "any-version": r"version \d+ after \d+",
     "new-keys": r"repeated under .+ after ",
-    "asks-twice": r"refused for good \(.+\), then asked again 1 times",
+    "asks-twice": r"refused for good \(.+\), then retried",
     "logs-secrets+token-storm+all-standard+own-orders-only+urgent-last": r"an access token of ",
     "any-time": r"accepted with 202",
-    "webhooks-only": r"was never delivered: nobody noticed",
+    "webhooks-only": r"was never delivered: it was not found by polling",
     "parks-silently": r"without a system; without a reason",
 }
 """What the first explained finding says, in part."""
@@ -138,7 +138,7 @@ def test_who_answers_200_to_everything_and_does_nothing_never_passes(defect_runs
     assert done.code == 1, done
     assert {"no_order_lost", "acknowledged_webhook_has_its_effect"} <= done.violated
     assert done.run["settled"], "it is quiet, so what is missing is missing"
-    never = [reason for reason in done.document["validity"]["reasons"] if reason.endswith("never fired")]
+    never = [reason for reason in done.document["validity"]["reasons"] if " never fired" in reason]
     assert len(never) == 8, "no call met a fault, and it is said"
 
 
