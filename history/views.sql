@@ -15,8 +15,10 @@ CREATE MACRO judged(name) AS EXISTS (SELECT 1 FROM judged_flows WHERE flow = nam
 CREATE MACRO units_by_line(lines) AS
     list_sort([[l, list_sum([x.quantity FOR x IN lines IF x.line_id = l])::VARCHAR] FOR l IN list_distinct([y.line_id FOR y IN lines])]);
 
--- How often, in words.
-CREATE MACRO times(n) AS CASE n WHEN 0 THEN 'never' WHEN 1 THEN 'once' WHEN 2 THEN 'twice' ELSE format('{} times', n) END;
+-- What was done and how often, in words: `never booked`, `booked once`, `booked 3 times`.
+CREATE MACRO times(done, n) AS
+    CASE coalesce(n, 0) WHEN 0 THEN 'never ' || done WHEN 1 THEN done || ' once' WHEN 2 THEN done || ' twice'
+         ELSE format('{} {} times', done, n) END;
 
 -- An amount of money, with the decimals of its currency.
 CREATE MACRO money(value, currency) AS

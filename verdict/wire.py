@@ -80,6 +80,7 @@ def ask(history: History) -> InvariantResult:
             subject,
             f"{text} ({len(ids)} {'message' if len(ids) == 1 else 'messages'})",
             tuple(ids[:MOST_EVIDENCE]),
+            guilty=ids[0],
         )
         for (subject, text), ids in sorted(found.items())
     )

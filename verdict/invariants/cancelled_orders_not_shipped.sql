@@ -2,7 +2,7 @@
 -- flow:     order-to-ship, cancel
 -- class:    consistency
 -- severity: critical
--- step:     70
+-- step:     59
 -- cause:    A cancellation is granted without asking the warehouse first, or the two race and nothing looks which one won.
 -- remedy:   Ask the warehouse first and accept a cancellation only when it has stopped the order; when it is too late, decline.
 WITH given_up AS ( -- at which system, line by line, and how much so far
@@ -28,9 +28,10 @@ WITH given_up AS ( -- at which system, line by line, and how much so far
 )
 SELECT c.order_ref                                                                        AS subject,
        NOT bool_or(c.wrong)                                                               AS holds,
-       coalesce(string_agg(DISTINCT format('line {}: {} ordered, {} cancelled in {}, {} shipped', c.line_id, c.ordered,
-                                           c.so_far::BIGINT, c.system, c.shipped::BIGINT), '; ') FILTER (WHERE c.wrong),
-                'nothing cancelled was shipped')                                          AS finding,
+       CASE WHEN NOT bool_or(c.wrong) THEN 'nothing cancelled was shipped'
+            ELSE format('cancelled in {}, and yet shipped: {}', string_agg(DISTINCT c.system, ', ') FILTER (WHERE c.wrong),
+                        array_to_string(list_sort(list_distinct(list(format('line {} × {} of {} cancelled, {} shipped', c.line_id,
+                                        c.so_far::BIGINT, c.ordered, c.shipped::BIGINT)) FILTER (WHERE c.wrong))), '; ')) END AS finding,
        list_distinct(list_concat(list(c.effect_id ORDER BY c.at_ns), flatten(list(c.shipped_ids)), list(r.effect_id))) AS evidence,
        coalesce(any_value(r.effect_id), any_value(w.effect_id))                           AS guilty,
        CASE WHEN any_value(r.effect_id) IS NOT NULL

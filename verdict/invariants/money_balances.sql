@@ -20,7 +20,8 @@ WITH money AS (
 SELECT concat_ws(' ', m.order_ref, m.currency)                                            AS subject,
        CASE WHEN m.refunded > m.captured THEN false
             ELSE due((m.captured = m.invoiced AND m.refunded = m.credited) OR coalesce(o.parked, false), coalesce(o.owed, false)) END AS holds,
-       format('captured {}, invoiced {}; refunded {}, credited {} {}', m.captured, m.invoiced, m.refunded, m.credited, coalesce(m.currency, '')) AS finding,
+       format('captured {}, invoiced {}; refunded {}, credited {}', money(m.captured, NULL), money(m.invoiced, NULL),
+              money(m.refunded, NULL), money(m.credited, m.currency))                     AS finding,
        m.effect_ids                                                                       AS evidence,
        m.order_ref,
        NULL                                                                               AS guilty

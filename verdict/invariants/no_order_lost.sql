@@ -42,12 +42,12 @@ SELECT o.order_ref                                                              
             WHEN e.received            THEN 'booked, but never posted'
             ELSE format('accepted by {}, never seen in the ERP: {}', o.channel,
                  CASE WHEN a.bookings > 0
-                      THEN format('create_sales_order was called {}, at last answered {}, and never succeeded',
-                                  times(a.bookings), a.answer)
+                      THEN format('create_sales_order was {}, at last answered {}, and never succeeded',
+                                  times('called', a.bookings), a.answer)
                       WHEN h.acknowledged_id IS NOT NULL AND coalesce(a.changes, 0) = 0
                       THEN 'its event was acknowledged, and no call about it followed'
                       WHEN h.acknowledged_id IS NOT NULL THEN 'its event was acknowledged, and create_sales_order was never called'
-                      WHEN h.attempts IS NOT NULL THEN format('its event was sent {} and never acknowledged ({})', times(h.attempts), h.answer)
+                      WHEN h.attempts IS NOT NULL THEN format('its event was {} and never acknowledged ({})', times('sent', h.attempts), h.answer)
                       ELSE 'no event told of it, and it was not found by polling' END) END     AS finding,
        list_concat([o.effect_id], e.effect_ids, [h.acknowledged_id], h.delivery_ids, a.call_ids) AS evidence,
        CASE WHEN e.reason IS NOT NULL

@@ -12,7 +12,7 @@ WITH created AS (
 SELECT o.order_ref                                                                        AS subject,
        CASE WHEN len(c.effect_ids) > 1 THEN false
             ELSE due(c.order_ref IS NOT NULL OR o.cancelled OR o.parked OR o.undecided, o.owed) END AS holds,
-       concat_ws('; ', format('created {} in the OMS', times(coalesce(len(c.effect_ids), 0))), r.words) AS finding,
+       concat_ws('; ', times('created in the OMS', len(c.effect_ids)), r.words) AS finding,
        list_concat([o.effect_id], c.effect_ids, [r.before_call_id])                       AS evidence,
        c.effect_ids[2]                                                                    AS guilty,
        r.remedy

@@ -19,7 +19,7 @@ WITH booked AS (
 SELECT o.order_ref                                                                        AS subject,
        CASE WHEN len(b.effect_ids) > 1 THEN false
             ELSE due(b.order_ref IS NOT NULL OR o.cancelled OR o.parked OR o.undecided, o.owed) END AS holds,
-       concat_ws('; ', format('booked {} in the ERP', times(coalesce(len(b.effect_ids), 0))), r.words) AS finding,
+       concat_ws('; ', times('booked in the ERP', len(b.effect_ids)), r.words) AS finding,
        list_concat([o.effect_id], b.effect_ids, [r.before_call_id])                       AS evidence,
        b.effect_ids[2]                                                                    AS guilty,
        r.remedy

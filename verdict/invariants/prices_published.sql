@@ -16,15 +16,23 @@ WITH clock AS (
     GROUP  BY sku, currency
 ), wrong AS (
     SELECT p.sku, p.currency,
-           string_agg(format('{} lists version {} as {} {}', l.system, l.version, l.amount, l.currency), ', ')
-             FILTER (WHERE l.amount <> p.amount) AS other,
-           string_agg(format('{} lists version {} {} ms early', l.system, l.version, (p.valid_ns - l.at_ns) // 1000000), ', ')
+           string_agg(format('{} lists version {} as {}, set as {}', l.system, l.version, money(l.amount, l.currency),
+                             money(p.amount, p.currency)), ', ') FILTER (WHERE l.amount <> p.amount) AS other,
+           string_agg(format('{} listed version {} {} early', l.system, l.version, span(p.valid_ns - l.at_ns)), ', ')
              FILTER (WHERE l.at_ns < p.valid_ns - 50000000) AS early,
            arg_min(l.effect_id, l.at_ns) FILTER (WHERE l.amount <> p.amount OR l.at_ns < p.valid_ns - 50000000) AS guilty,
            list(l.effect_id) AS effect_ids
     FROM   prices AS p
     JOIN   effects AS l ON l.kind = 'price_listed' AND l.sku = p.sku AND l.currency = p.currency AND l.version = p.version
     GROUP  BY p.sku, p.currency
+), converted AS ( -- listed under a currency in which the ERP never set a price of this article, while its own is missing
+    SELECT t.sku, t.currency, arg_min(l.effect_id, l.at_ns) AS guilty,
+           string_agg(format('{} lists version {} in {}, set in {}', l.system, l.version, l.currency, t.currency), ', ' ORDER BY l.at_ns) AS words
+    FROM   prices AS t
+    JOIN   effects AS l ON l.kind = 'price_listed' AND l.sku = t.sku AND l.version = t.version AND l.amount = t.amount
+                       AND l.currency <> t.currency AND l.actor IS NULL
+    ANTI   JOIN prices AS s ON s.sku = l.sku AND s.currency = l.currency AND s.version = l.version
+    GROUP  BY t.sku, t.currency
 ), missing AS (
     SELECT t.sku, t.currency, string_agg(h.channel, ', ' ORDER BY h.channel) AS channels
     FROM   latest AS t
@@ -37,10 +45,16 @@ WITH clock AS (
 )
 SELECT p.sku || ' ' || p.currency                                                         AS subject,
        CASE WHEN w.other IS NOT NULL OR w.early IS NOT NULL THEN false
-            ELSE eventually(m.channels IS NULL) END                                       AS holds,
-       coalesce(nullif(concat_ws('; ', w.other, w.early, 'never reached ' || m.channels), ''), 'published') AS finding,
-       list_concat([p.effect_id], w.effect_ids)                                           AS evidence,
-       w.guilty
+            ELSE due(m.channels IS NULL, a.sku IS NOT NULL) END                           AS holds,
+       coalesce(nullif(concat_ws('; ', w.other, w.early, c.words, 'never reached ' || m.channels), ''), 'published') AS finding,
+       list_concat([p.effect_id], [w.guilty, c.guilty], w.effect_ids)                     AS evidence,
+       coalesce(w.guilty, CASE WHEN m.channels IS NOT NULL THEN c.guilty END)             AS guilty,
+       CASE WHEN w.early IS NOT NULL AND w.other IS NULL
+            THEN 'Read valid_from with its time zone and publish no sooner.'
+            WHEN w.other IS NOT NULL THEN 'Publish each price with its exact amount and the version that it came with.'
+            WHEN c.words IS NOT NULL THEN 'Publish each price in its own currency.' END   AS remedy
 FROM  (SELECT sku, currency, min(effect_id) AS effect_id FROM prices GROUP BY ALL) AS p
 LEFT   JOIN wrong AS w ON w.sku = p.sku AND w.currency = p.currency
+LEFT   JOIN converted AS c ON c.sku = p.sku AND c.currency = p.currency
+LEFT   JOIN owed_articles AS a ON a.sku = p.sku
 LEFT   JOIN missing AS m ON m.sku = p.sku AND m.currency = p.currency

@@ -22,9 +22,8 @@ WITH steps AS (
            arg_min(effect_id, at_ns) FILTER (WHERE turn > 1 AND kind <> 'return_received') AS repeated_id,
            arg_min(effect_id, at_ns) FILTER (WHERE kind = 'credit_memo_received')          AS credit_id,
            list(effect_id ORDER BY at_ns, effect_id)              AS effect_ids
-    FROM  (SELECT *, row_number() OVER (PARTITION BY ref, kind ORDER BY at_ns, effect_id) AS turn FROM effects
-    WHERE  ref IS NOT NULL
-      AND  kind IN ('return_authorised', 'return_expected', 'return_received', 'credit_memo_received', 'payment_refunded',
+    FROM  (SELECT *, row_number() OVER (PARTITION BY ref, kind ORDER BY at_ns, effect_id) AS turn
+           FROM effects WHERE ref IS NOT NULL AND kind IN ('return_authorised', 'return_expected', 'return_received', 'credit_memo_received', 'payment_refunded',
                     'refund_confirmed'))
     GROUP  BY ref
 )
@@ -34,15 +33,23 @@ SELECT r.ref                                                                    
             ELSE due((s.authorised = 1 AND s.expected = 1 AND s.received >= 1
                              AND (s.nothing_came > 0 OR (s.credited = 1 AND (s.worth_nothing OR (s.refunded = 1 AND s.confirmed = 1)))))
                      OR coalesce(o.parked, false), coalesce(o.owed, w.order_ref IS NOT NULL)) END     AS holds,
-       concat_ws('; ', format('order {}: authorised {}, expected {}, received {}, credited {}, refunded {}, confirmed {} times',
-                              r.order_ref, coalesce(s.authorised, 0), coalesce(s.expected, 0), coalesce(s.received, 0),
-                              coalesce(s.credited, 0), coalesce(s.refunded, 0), coalesce(s.confirmed, 0)),
-                 CASE WHEN units_by_line(s.credited_lines) <> units_by_line(s.came) THEN 'other lines were credited than came back' END) AS finding,
+       concat_ws('; ', format('order {}', r.order_ref),
+                 array_to_string([times(x.done, x.n) FOR x IN [
+                     {'done': 'authorised', 'n': s.authorised}, {'done': 'expected', 'n': s.expected}, {'done': 'received', 'n': s.received},
+                     {'done': 'credited', 'n': s.credited}, {'done': 'refunded', 'n': s.refunded}, {'done': 'confirmed', 'n': s.confirmed}]], ', '),
+                 CASE WHEN units_by_line(s.credited_lines) <> units_by_line(s.came)
+                      THEN format('{} came back, {} credited',
+                                  coalesce(nullif(array_to_string([format('line {} × {}', x.line_id, x.quantity) FOR x IN s.came], ', '), ''), 'nothing'),
+                                  array_to_string([format('line {} × {}', x.line_id, x.quantity) FOR x IN s.credited_lines], ', ')) END,
+                 d.words)                                                                             AS finding,
        list_concat([r.effect_id], s.effect_ids)                                                       AS evidence,
        r.order_ref,
-       coalesce(s.repeated_id, CASE WHEN units_by_line(s.credited_lines) <> units_by_line(s.came) THEN s.credit_id END) AS guilty
+       coalesce(s.repeated_id, CASE WHEN units_by_line(s.credited_lines) <> units_by_line(s.came) THEN s.credit_id END) AS guilty,
+       coalesce(d.remedy, CASE WHEN units_by_line(s.credited_lines) <> units_by_line(s.came)
+                               THEN 'Credit the lines of return.received, not those that were announced.' END) AS remedy
 FROM   effects AS r
 LEFT   JOIN owed_orders AS w ON w.order_ref = r.order_ref
 LEFT   JOIN steps AS s ON s.ref = r.ref
+LEFT   JOIN repeated_effects AS d ON d.effect_id = s.repeated_id
 LEFT   JOIN accepted_orders AS o ON o.order_ref = r.order_ref
 WHERE  r.kind = 'return_requested'

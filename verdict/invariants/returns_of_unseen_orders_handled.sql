@@ -21,7 +21,7 @@ WITH unseen AS (
 )
 SELECT u.ref                                                                              AS subject,
        due(coalesce(s.nothing_came > 0 OR (s.credited > 0 AND (s.refunded > 0 OR s.worth_nothing)), false) OR u.parked, u.owed) AS holds,
-       format('order {} is older than the run: credited {}, refunded {} times', u.order_ref, coalesce(s.credited, 0), coalesce(s.refunded, 0)) AS finding,
+       format('order {} is older than the run: its return was {}, {}', u.order_ref, times('credited', s.credited), times('refunded', s.refunded)) AS finding,
        list_concat([u.effect_id], s.effect_ids)                                           AS evidence,
        u.order_ref,
        NULL                                                                               AS guilty

@@ -49,10 +49,10 @@ SELECT s.shipment_id                                                            
        CASE WHEN greatest(s.invoiced, s.in_oms, s.on_channel) > 1 OR s.other_lines IS NOT NULL THEN false
             ELSE due((s.invoiced = 1 AND s.in_oms = 1 AND s.on_channel = 1) OR coalesce(o.parked, false), coalesce(o.owed, false)) END AS holds,
        concat_ws('; ', format('order {}', s.order_ref), s.other_lines,
-                 CASE WHEN s.invoiced <> 1 THEN format('invoiced {}', times(s.invoiced)) END,
-                 CASE WHEN s.in_oms <> 1 THEN format('the OMS was told {}', times(s.in_oms)) END,
+                 CASE WHEN s.invoiced <> 1 THEN times('invoiced', s.invoiced) END,
+                 CASE WHEN s.in_oms <> 1 THEN times('told to the OMS', s.in_oms) END,
                  CASE WHEN s.on_channel <> 1
-                      THEN format('channel {} was told {}', coalesce(o.channel, ''), times(s.on_channel)) END,
+                      THEN times('told to channel ' || coalesce(o.channel, '?'), s.on_channel) END,
                  r.words)                                                                       AS finding,
        list_concat([s.effect_id], s.effect_ids)                                                 AS evidence,
        s.order_ref,

@@ -3,6 +3,7 @@
 -- class:    consistency
 -- severity: critical
 -- step:     93
+-- general:  yes
 -- cause:    Missed events are never made good by polling, or the last availability is computed and never published.
 -- remedy:   Forward every stock change as an absolute quantity with its version, publish the latest availability, and reconcile by polling for what was missed.
 WITH on_hand AS (
@@ -14,7 +15,24 @@ WITH on_hand AS (
     WHERE  kind IN ('stock', 'book_stock') AND system IN ('wms', 'oms', 'erp')
     GROUP  BY sku
 ), excused AS ( -- the book waits for the invoices and credit memos of parked orders
-    SELECT DISTINCT sku FROM order_lines WHERE order_ref IN (SELECT order_ref FROM parked)
+    SELECT DISTINCT sku FROM order_lines
+    WHERE  order_ref IN (SELECT order_ref FROM parked UNION ALL SELECT order_ref FROM owed_orders)
+), sold AS ( -- what left the warehouse and what was invoiced of it, order by order
+    SELECT sku, order_ref, sum(shipped) <> sum(invoiced) AS differs
+    FROM  (SELECT sku, order_ref, quantity AS shipped, 0 AS invoiced FROM shipped_lines
+           UNION ALL
+           SELECT line.sku, order_ref, 0, line.quantity
+           FROM  (SELECT order_ref, unnest(lines) AS line FROM effects WHERE kind = 'invoice_received'))
+    GROUP  BY sku, order_ref
+), booked_otherwise AS ( -- changes that the ERP's book has not, twice, or otherwise
+    SELECT sku, ref FROM effects
+    WHERE  kind = 'stock_adjusted' OR (kind = 'stock_moved' AND cause IN ('receipt', 'count', 'damage') AND actor IS DISTINCT FROM 'before-run')
+    GROUP  BY sku, ref
+    HAVING coalesce(sum(quantity) FILTER (WHERE kind = 'stock_adjusted'), 0) <> coalesce(sum(quantity) FILTER (WHERE kind = 'stock_moved'), 0)
+), behind AS ( -- the orders and changes whose own findings account for a difference of the ERP's book
+    SELECT sku, list(about) AS abouts
+    FROM  (SELECT sku, order_ref AS about FROM sold WHERE differs UNION ALL SELECT sku, ref FROM booked_otherwise)
+    GROUP  BY sku
 ), computed AS (
     SELECT sku, arg_max(on_hand, version) AS available, max(version) AS version, arg_max(effect_id, version) AS effect_id
     FROM   effects WHERE kind = 'availability_computed' AND actor IS DISTINCT FROM 'before-run' GROUP BY sku
@@ -39,13 +57,16 @@ WITH on_hand AS (
     GROUP  BY sku
 )
 SELECT coalesce(s.sku, p.sku)                                                             AS subject,
-       eventually(coalesce(s.wms = s.oms, true) AND (coalesce(s.wms = s.erp, true) OR x.sku IS NOT NULL)
-                  AND p.wrong IS NULL)                                                    AS holds,
+       due(coalesce(s.wms = s.oms, true) AND (coalesce(s.wms = s.erp, true) OR x.sku IS NOT NULL)
+           AND p.wrong IS NULL, w.sku IS NOT NULL)                                        AS holds,
        concat_ws('; ', format('on hand: WMS {}, OMS {}, ERP book {}', coalesce(s.wms::VARCHAR, '–'),
                               coalesce(s.oms::VARCHAR, '–'), coalesce(s.erp::VARCHAR, '–')), p.wrong) AS finding,
        list_concat(['state: stock of ' || coalesce(s.sku, p.sku)], m.effect_ids, p.evidence) AS evidence,
-       CASE WHEN coalesce(s.wms = s.oms, true) AND coalesce(s.wms = s.erp, true) THEN p.guilty END AS guilty
+       CASE WHEN coalesce(s.wms = s.oms, true) AND coalesce(s.wms = s.erp, true) THEN p.guilty END AS guilty,
+       list_concat([coalesce(s.sku, p.sku)], CASE WHEN s.wms = s.oms AND p.wrong IS NULL THEN b.abouts END) AS explains
 FROM   on_hand AS s
 FULL   JOIN published AS p ON p.sku = s.sku
 LEFT   JOIN excused AS x ON x.sku = s.sku
+LEFT   JOIN behind AS b ON b.sku = s.sku
+LEFT   JOIN owed_articles AS w ON w.sku = coalesce(s.sku, p.sku)
 LEFT   JOIN last_moves AS m ON m.sku = coalesce(s.sku, p.sku)

@@ -2,7 +2,7 @@
 -- flow:     order-to-ship
 -- class:    consistency
 -- severity: critical
--- step:     60
+-- step:     61
 -- cause:    The refusal of the OMS is logged and nothing else; the channel and the payment never hear of it.
 -- remedy:   On order.unfillable cancel the sales order if there is one, void the payment and cancel at the channel, each retried until done.
 WITH ends AS (
@@ -34,7 +34,8 @@ SELECT u.order_ref                                                              
            CASE WHEN e.booked AND NOT e.unbooked THEN 'still booked in the ERP' END), ''),
            'cancelled and voided')                                                                   AS finding,
        list_concat([u.effect_id], e.effect_ids)                                                      AS evidence,
-       e.capture_id                                                                                  AS guilty
+       e.capture_id                                                                                  AS guilty,
+       CASE WHEN e.captured THEN 'Capture only what a shipment.confirmed names: of an unfillable order nothing leaves.' END AS remedy
 FROM   unfillable AS u
 LEFT   JOIN owed_orders AS w ON w.order_ref = u.order_ref
 LEFT   JOIN ends AS e ON e.order_ref = u.order_ref

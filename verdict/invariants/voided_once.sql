@@ -2,7 +2,7 @@
 -- flow:     order-to-ship, cancel
 -- class:    idempotency
 -- severity: critical
--- step:     59
+-- step:     60
 -- cause:    The void hangs on one of several ways in which an order ends, or is sent at the first short line while other parcels are still to be charged.
 -- remedy:   Void once under one Idempotency-Key per order, after the last shipment is captured or the order is cancelled; take already_voided for done.
 -- A hold that expires has gone back by itself. A void that is asked for again and refused changes nothing.
@@ -47,7 +47,7 @@ SELECT c.order_ref                                                              
        CASE WHEN c.times > 1 OR c.early THEN false
             WHEN c.baseless THEN due(c.parked, c.owed)
             ELSE due(c.held <= 0 OR c.parked OR NOT (c.cancelled OR c.is_short), c.owed) END AS holds,
-       concat_ws('; ', CASE WHEN c.times > 0 THEN format('given back {}', times(c.times))
+       concat_ws('; ', CASE WHEN c.times > 0 THEN times('given back', c.times)
                             ELSE format('{} still held', money(c.held, c.held_in)) END,
                  CASE WHEN c.times > 0 AND c.held > 0 THEN format('{} still held', money(c.held, c.held_in)) END,
                  CASE WHEN c.early THEN format('{} before the last parcel left', span(c.early_ns)) END,
