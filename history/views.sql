@@ -84,7 +84,8 @@ SELECT system AS channel FROM effects WHERE kind IN ('order_placed', 'availabili
 UNION
 SELECT system FROM documents WHERE kind = 'listing';
 
--- Every order that a channel accepted, once.
+-- Every order that a channel accepted, once. A reference is unique over all channels; where a workload places one twice the first
+-- stands here, and the run is inconclusive (verdict/validity.py).
 CREATE TABLE accepted_orders AS
 WITH placed AS (
     SELECT order_ref, effect_id, system, at_ns, currency, amount, lines, actor,

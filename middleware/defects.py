@@ -646,7 +646,7 @@ DEFECTS: dict[str, Defect] = {
     "restocks-twice": Defect(
         "Books what came back as a receipt, although the credit memo takes it back.",
         lambda: Policies(steps=RestocksTwice()),
-        ("stock_agrees_after_settling",),
+        ("stock_adjusted_once", "stock_agrees_after_settling"),
     ),
     "reads-then-writes": Defect(
         "Adds each change of availability to a listing that it read up to a second ago.",
@@ -849,7 +849,7 @@ DEFECTS: dict[str, Defect] = {
     "never-voids": Defect(
         "Never gives back what is held of a payment and not charged.",
         lambda: Policies(steps=NeverVoids()),
-        ("unfillable_orders_cancelled_and_voided", "voided_once"),
+        ("voided_once", "unfillable_orders_cancelled_and_voided"),
         shown_in="moving-ground",
         seconds=10,
     ),

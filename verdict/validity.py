@@ -72,6 +72,7 @@ def check(history: History, injections: tuple[InjectionResult, ...]) -> Validity
         ("workers", _workers_lost(history.run)),
         ("generator", _schedule_kept(history)),
         ("workload", _all_sent(history.run)),
+        ("workload", _references_unique(history)),
         ("generator", _generator_limit(history)),
         ("estate", _estate_limit(history.run)),
         ("flow", _flows_exercised(history)),
@@ -159,6 +160,20 @@ def _all_sent(run: Any) -> Iterator[str]:
     unsent = unsent if isinstance(unsent, int) else len(unsent)
     if unsent:
         yield f"{counted(unsent, 'order')} of the workload {'was' if unsent == 1 else 'were'} never placed"
+
+
+def _references_unique(history: History) -> Iterator[str]:
+    """An order reference is unique over all channels: of two orders under one, no system could tell which is meant."""
+    twice = history.rows(
+        "SELECT order_ref, string_agg(system, ' and ' ORDER BY at_ns) AS channels, count(*) OVER () AS several "
+        "FROM effects WHERE kind = 'order_placed' GROUP BY order_ref HAVING count(*) > 1 ORDER BY order_ref LIMIT 1"
+    )
+    for row in twice:
+        more = f"; so were {row['several'] - 1} more" if row["several"] > 1 else ""
+        yield (
+            f"order {row['order_ref']} was placed on {row['channels']}: give each order of the workload a reference "
+            f"of its own{more}"
+        )
 
 
 def _generator_limit(history: History) -> Iterator[str]:

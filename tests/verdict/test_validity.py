@@ -92,6 +92,12 @@ def test_a_run_that_is_not_sound_says_why(change: dict[str, Any], complaint: str
     assert complaint in reason
 
 
+def test_one_reference_on_two_channels_is_a_mistake_of_the_workload() -> None:
+    assert reasons(SOUND, [*BOOKED, accepted("A", channel="bazaar")]) == (
+        "order A was placed on web and bazaar: give each order of the workload a reference of its own",
+    )
+
+
 def test_of_a_run_that_could_not_be_made_nothing_else_is_said() -> None:
     run = {**SOUND, "failed": "port 8102 is in use", "settled": False, "flows": ["cancel"]}
     assert reasons(run, []) == ("the run could not be made: port 8102 is in use",)

@@ -1,7 +1,7 @@
 -- claim:    Every cancellation that a shopper asked for is accepted or declined.
 -- flow:     cancel
 -- class:    consistency
--- severity: major
+-- severity: critical
 -- step:     72
 -- cause:    A wish to cancel meets an order in an unexpected state and is answered by nobody.
 -- remedy:   Keep each request until the warehouse has decided the race, then tell the channel which way it went.

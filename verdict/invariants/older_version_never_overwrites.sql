@@ -1,7 +1,7 @@
 -- claim:    Stock, availability and prices only move forward: an older version never overwrites a newer one.
 -- flow:     stock-sync, price-publish
 -- class:    consistency
--- severity: major
+-- severity: critical
 -- step:     92
 -- leads_to: acts, omissions
 -- cause:    Events or batches that were overtaken are applied in the order of arrival, without a look at their version.

@@ -38,7 +38,7 @@ WITH told AS (
            CASE WHEN d.currency IS DISTINCT FROM o.currency
                 THEN format('currency {} became {}', o.currency, coalesce(d.currency, 'nothing')) END      AS currency,
            CASE WHEN d.total IS DISTINCT FROM o.total
-                THEN format('total {} became {}', o.total, coalesce(d.total::VARCHAR, 'nothing')) END      AS total,
+                THEN format('total {} became {}', money(o.total, o.currency), coalesce(money(d.total, d.currency), 'nothing')) END      AS total,
            CASE WHEN d.lines = o.lines THEN NULL
                 WHEN list_sort([[x.line_id, x.sku, x.quantity::VARCHAR, TRY_CAST(x.unit_price AS DECIMAL(18, 4))::VARCHAR] FOR x IN d.lines])
                   IS DISTINCT FROM
