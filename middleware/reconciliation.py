@@ -114,7 +114,7 @@ class Reconciliation:
         for item in items:
             polled.repair(name, item)
         if reply.status == 200 and items:
-            latest = max(datetime.fromisoformat(item.updated_at) for item in items)
+            latest = max(_moment(item.updated_at) for item in items)
             asked_at = datetime.fromtimestamp(self._asked_at[name], UTC)
             self._since[key] = _stamp(self._reading.since(latest, asked_at))
             self._store.note_cursor(key, self._since[key])
@@ -239,6 +239,12 @@ class Reconciliation:
 
     def _price(self, name: str, item: Price) -> None:
         self._intake.prices.price_changed(item)
+
+
+def _moment(text: str) -> datetime:
+    """A time as a system tells it; without a zone it means UTC, in the same page as others that say so."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _stamp(when: datetime) -> str:
