@@ -68,7 +68,7 @@ WHERE  kind = 'owed_delivery' AND sku IS NOT NULL;
 -- in itself). Any other refusal for good blames the order.
 CREATE TABLE refusal_codes AS
 SELECT unnest(['not_rejected', 'order_posted', 'order_cancelled', 'order_invoiced', 'order_shipped', 'order_exists', 'nothing_open',
-               'already_closed', 'already_voided', 'already_captured', 'already_decided', 'too_late', 'expired', 'not_posted',
+               'already_closed', 'already_voided', 'already_captured', 'already_decided', 'too_late', 'not_posted',
                'not_allocated', 'not_invoiced', 'not_shipped', 'idempotency_key_in_use', 'concurrent_modification', 'over_shipped',
                'stale_version', 'precondition_failed', 'duplicate_reference', 'not_found']) AS error, 'moment' AS blames
 UNION  ALL

@@ -354,7 +354,7 @@ def test_every_refusal_that_names_a_wait_is_examined_by_itself() -> None:
     assert (result.examined, result.findings_count) == (2, 1)
     (finding,) = result.findings
     assert finding.subject == "erp-c0000003"
-    assert "the refused request came again early once, other calls once, the worst by" in finding.finding
+    assert "the refused request retried early once, 1 other calls came early, the worst by" in finding.finding
     assert finding.evidence == ("erp-c0000003", "erp-c0000004", "erp-c0000005")
 
 

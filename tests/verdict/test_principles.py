@@ -52,7 +52,6 @@ RACES = [
     ("wms", "cancel_fulfilment", "too_late"),
     ("payments", "void_payment", "already_voided"),
     ("payments", "void_payment", "already_captured"),
-    ("payments", "capture_payment", "expired"),
     ("oms", "cancel_order", "order_cancelled"),
     ("oms", "ship_order", "order_shipped"),
     ("oms", "create_order", "order_exists"),

@@ -58,8 +58,8 @@ SELECT r.call_id                                                                
        format('{} asked {} to wait {:.1f} s{} (bucket {}): {}', r.system, r.client, r.retry_after_s,
               CASE r.retry_after_form WHEN 'date' THEN ', given as an HTTP date' ELSE '' END, r.bucket,
               CASE WHEN b.calls IS NULL THEN 'it waited'
-                   ELSE format('the refused request came again early {}, other calls {}, the worst by {:.1f} s', times(b.retries),
-                               times(b.calls - b.retries), b.most_ns / 1e9 + 0.05) END)   AS finding,
+                   ELSE format('the refused request {}, {} other calls came early, the worst by {:.1f} s', times('retried early', b.retries),
+                               b.calls - b.retries, b.most_ns / 1e9 + 0.05) END)   AS finding,
        list_concat([r.call_id], b.call_ids)                                               AS evidence,
        b.first_id                                                                         AS guilty,
        CASE r.retry_after_form WHEN 'date'
