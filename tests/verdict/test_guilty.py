@@ -11,12 +11,13 @@ from peakproof.history.records import Call, Effect, Lines
 from .histories import (
     BACK,
     ORDERED,
+    SECOND_NS,
+    START_NS,
     Row,
     accepted,
     adjusted,
     allocated,
     asked,
-    at,
     authorised,
     booked,
     call,
@@ -87,7 +88,9 @@ class Blame:
 LOST = called(call(key="A-1", outcome="unknown", status=None), "c-1")
 AGAIN = called(call(key="A-2"), "c-2")
 ANSWERED = called(call(key="A-1"), "c-1")
-UNTIL_LATER = msgspec.structs.replace(at(1, ANSWERED), replied_ns=at(3, ANSWERED).at_ns)
+UNTIL_LATER = msgspec.structs.replace(
+    ANSWERED, at_ns=START_NS + SECOND_NS, replied_ns=START_NS + 3 * SECOND_NS
+)
 PARTS = effect(
     "oms",
     "order_allocated",
