@@ -60,7 +60,7 @@ def test_the_finding_its_story_and_the_values_of_a_plot_are_found(browser: Brows
     watched = opened(browser, report)
     page = watched.page
     page.get_by_role("link", name="Findings").click()
-    article = page.locator("article", has_text="web-000001: booked twice in the ERP")
+    article = page.locator("article", has_text="web-000001: booked in the ERP twice")
     article.get_by_text("The whole story of web-000001").click()
     assert article.get_by_text("the guilty step").is_visible()
     assert article.get_by_text("peakproof run --from").is_visible()

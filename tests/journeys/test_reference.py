@@ -163,7 +163,7 @@ def test_the_run_leaves_every_file_that_the_design_names(reference_run: Done) ->
     assert names >= FILES
     assert not [name for name in names if name.endswith((".part", ".partial"))]
     kinds = {path.name.partition("-")[0] for path in (reference_run.folder / "history").iterdir()}
-    assert kinds == {"calls", "effects", "deliveries", "faults", "workload", "load", "bodies"}
+    assert kinds == {"calls", "effects", "deliveries", "faults", "workload", "load", "bodies", "seal"}
     states = {path.stem for path in (reference_run.folder / "state").iterdir()}
     assert states == {"web", "bazaar", "oms", "erp", "wms", "payments", "sut"}
     stored = json.loads((reference_run.folder / "verdict.json").read_text("utf-8"))

@@ -288,7 +288,7 @@ def test_three_sentences_explain_a_fail() -> None:
     assert "violated" in outcome
     assert "1 order" in outcome
     assert pressure == "No fault was injected in its 2 calls: this is how it does in fair weather."
-    assert todo.startswith("Start with A (booked twice in the ERP): Send one Idempotency-Key per order")
+    assert todo.startswith("Start with A (booked in the ERP twice): Send one Idempotency-Key per order")
 
 
 def test_three_sentences_explain_why_nothing_is_proved() -> None:
@@ -341,4 +341,4 @@ def test_a_record_that_is_gone_leaves_the_verdict(tmp_path: Path) -> None:
     _, path = write_reports(judged_twice(), tmp_path)
     page = path.read_text("utf-8")
     assert "The record of this run cannot be read" in page
-    assert "A: booked twice in the ERP" in page
+    assert "A: booked in the ERP twice" in page

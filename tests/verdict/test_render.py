@@ -70,7 +70,7 @@ def on_terminal(verdict: Verdict, width: int = 140) -> str:
 def test_the_terminal_explains_the_worst_finding() -> None:
     shown = on_terminal(verdict_of(TWICE))
     assert "FAIL" in shown
-    assert "web-000001: booked twice in the ERP" in shown
+    assert "web-000001: booked in the ERP twice" in shown
     assert "Send one Idempotency-Key per order" in shown
     assert "peakproof run --from elsewhere/r1 --only web-000001" in shown
     assert "✗     4.000 s  effect    erp       sales_order_received SO-2" in shown
@@ -86,7 +86,7 @@ def test_a_changed_key_is_told_before_what_it_led_to() -> None:
         at(4, booked("web-000001", document="SO-2")),
     ]
     shown = on_terminal(verdict_of(rows))
-    assert shown.index("repeated under k2 after k1") < shown.index("booked twice in the ERP")
+    assert shown.index("repeated under k2 after k1") < shown.index("booked in the ERP twice")
     assert "✗     3.000 s  call      erp" in shown
 
 
@@ -126,7 +126,7 @@ def test_junit_has_a_case_for_each_invariant() -> None:
     assert len(found) == len(verdict.invariants) + 2
     (failure,) = found["orders_booked_exactly_once"]
     assert isinstance(failure, Failure)
-    assert "web-000001: booked twice in the ERP" in failure.text
+    assert "web-000001: booked in the ERP twice" in failure.text
     assert isinstance(found["only_refused_orders_stay_parked"][0], Skipped)
     assert found["no_order_lost"] == []
 
@@ -148,7 +148,7 @@ def test_the_page_shows_the_finding_and_its_story() -> None:
     with history_of(TWICE, run=RUN) as history:
         verdict = judge_history(history)
         page = html.render(verdict, FOLDER, exhibits_of(history, verdict))
-    assert "web-000001: booked twice in the ERP" in page
+    assert "web-000001: booked in the ERP twice" in page
     assert "The whole story of web-000001" in page
     assert "peakproof explain elsewhere/r1 web-000001" in page
 
@@ -208,7 +208,7 @@ def test_an_orders_story_in_the_terminal_points_at_the_guilty_step() -> None:
         in lines
     )
     assert "◆     0.000 s  effect    web  order_placed web-000001 28.95 GBP [placed]" in lines
-    assert "✗ booked twice in the ERP  (orders_booked_exactly_once)" in lines
+    assert "✗ booked in the ERP twice  (orders_booked_exactly_once)" in lines
     assert "  should be: Every order that a channel accepted is booked in the ERP exactly once." in lines
 
 
@@ -222,7 +222,7 @@ def test_a_pull_request_gets_the_verdict_the_worst_findings_and_the_commands() -
     verdict = verdict_of(TWICE)
     shown = markdown.render(verdict, FOLDER)
     assert shown.startswith("## ❌ black-friday: FAIL: the middleware broke what it must keep\n")
-    assert "**web-000001: booked twice in the ERP**" in shown
+    assert "**web-000001: booked in the ERP twice**" in shown
     assert "✗     4.000 s  effect    erp       sales_order_received SO-2" in shown
     assert "peakproof run --from elsewhere/r1 --only web-000001" in shown
     assert "| order\\_sync\\_latency\\_p50 &lt;= 60 | 5.00 s | ✓ met |" in shown

@@ -123,7 +123,7 @@ def test_a_finding_keeps_the_time_at_which_it_was_first_seen(tmp_path: Path) -> 
         findings.ask(3, elapsed_s)
         assert findings.found is not None
         (one,) = [found for found in findings.found if found["invariant"] == "orders_booked_exactly_once"]
-        assert (one["subject"], one["finding"], one["seen_s"]) == ("A", "booked twice in the ERP", 70.0)
+        assert (one["subject"], one["finding"], one["seen_s"]) == ("A", "booked in the ERP twice", 70.0)
     assert findings.problem is None
 
 
