@@ -225,6 +225,17 @@ def test_a_double_that_a_lost_reply_explains_is_not_the_redeliverys() -> None:
     assert asked("redelivered_events_change_nothing", unanswered).status == "holds"
 
 
+def test_a_double_whose_first_answer_died_with_the_process_is_not_the_redeliverys() -> None:
+    def killed(second: float) -> list[Row]:
+        first = [at(3.5, call(key="k~1")), at(3.5, made_by(4, booked()))]
+        again = [at(9, call(key="k~2")), at(9, made_by(7, booked(document="SO-2")))]
+        return [*TWICE, *first, at(second, RESTART), *again]
+
+    assert asked("redelivered_events_change_nothing", killed(3.9)).status == "holds"
+    assert only_finding("idempotency_key_outlives_restart", killed(3.9)).guilty == "erp-c0000007"
+    assert only_finding("redelivered_events_change_nothing", killed(6)).guilty == "erp-e0000008"
+
+
 def test_tokens_that_live_no_longer_than_clients_allow_for_are_not_judged() -> None:
     rows = [at(1 + n / 100, token()) for n in range(8)]
     for lifetime_s, scale, status in [

@@ -82,6 +82,30 @@ CASES = [
         ("violated", "the key was lost", [no_reply(key="k"), RESTART, call()]),
         ("holds", "under way when it died, asked again with its key", [UNDER_WAY, RESTART, call(key="k~1")]),
         ("violated", "under way when it died", [UNDER_WAY, RESTART, call(key="k~2")]),
+        (
+            "violated",
+            "answered half a second before it died, and done again",
+            [at(1, call(key="k~1")), at(1.5, RESTART), at(4, call(key="k~2"))],
+        ),
+        (
+            "holds",
+            "answered half a second before it died, and asked again under its key",
+            [at(1, call(key="k")), at(1.5, RESTART), at(4, call(key="k"))],
+        ),
+        (
+            "not exercised",
+            "answered long before it died: that is no matter of keys",
+            [at(1, call(key="k~1")), at(9, RESTART), at(12, call(key="k~2"))],
+        ),
+        (
+            "not exercised",
+            "what is published may come again as it was",
+            [
+                at(1, call("publish_availability_batch", order=None, key="k1")),
+                at(1.5, RESTART),
+                at(4, call("publish_availability_batch", order=None, key="k2")),
+            ],
+        ),
     ),
     *cases(
         "redelivered_events_change_nothing",

@@ -6,7 +6,8 @@
 -- leads_to: acts
 -- cause:    Events are told apart by their id alone, or the id is stored only after the work is done.
 -- remedy:   Keep the ids of events in durable storage, and make each step's key and look-up from the order, shipment or return, for an event may also come under a new id.
--- A second effect counts where the request that made the first had been answered with success: no lost reply explains it then.
+-- A second effect counts where the request that made the first had been answered with success, and the middleware lived on for a second
+-- to keep the answer: no lost reply explains it then.
 WITH consequences (topic, consequence) AS ( -- what may follow from an event once; all but the first two carry its own reference
     VALUES ('order.placed', 'oms_order_created'), ('order.placed', 'sales_order_received'),
            ('shipment.confirmed', 'payment_captured'), ('shipment.confirmed', 'invoice_received'),
@@ -31,10 +32,15 @@ WITH consequences (topic, consequence) AS ( -- what may follow from an event onc
            WHERE  kind IN (SELECT consequence FROM consequences) AND actor IS NULL
              AND  NOT (kind = 'sales_order_received' AND document_id IN (SELECT document_id FROM rejected)))
     GROUP  BY kind, order_ref, ref HAVING count(*) > 1
+), unexplained AS (
+    SELECT r.* FROM repeated AS r LEFT JOIN calls AS c ON c.call_id = r.call_ids[1]
+    WHERE  coalesce(c.outcome = 'ok', true)
+      AND  NOT EXISTS (SELECT 1 FROM faults AS f WHERE f.fault IN ('sut-kill', 'sut-restart') AND f.mark = 'fired'
+                       AND f.at_ns BETWEEN c.at_ns AND c.replied_ns + 1000000000)
 ), broken AS (
     SELECT a.effect_id, string_agg(format('{} {} times', r.kind, r.times), ', ' ORDER BY r.kind) AS words,
            arg_min(r.effect_ids[2], r.at_ns[2]) AS guilty, flatten(list(r.effect_ids)) AS effect_ids
-    FROM  (SELECT r.* FROM repeated AS r LEFT JOIN calls AS c ON c.call_id = r.call_ids[1] WHERE coalesce(c.outcome = 'ok', true)) AS r
+    FROM   unexplained AS r
     JOIN   consequences AS c ON c.consequence = r.kind
     JOIN   effects AS e ON e.order_ref IS NOT DISTINCT FROM r.order_ref AND (r.ref IS NULL OR e.ref = r.ref)
     JOIN   again AS a ON a.effect_id = e.effect_id AND a.topic = c.topic AND a.again_ns <= r.at_ns[2]
