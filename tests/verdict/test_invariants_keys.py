@@ -138,6 +138,21 @@ CASES = [
             "two parts are two requests, whatever event set them going",
             [*TWICE, created(), booked(), requested(part="P-1"), requested(part="P-2", document="FUL-2")],
         ),
+        (
+            "violated",
+            "found by polling and booked, then told, and booked again",
+            [TWICE[0], booked(), TWICE[1], booked(document="SO-2")],
+        ),
+        (
+            "not exercised",
+            "told once, and booked twice after that",
+            [*TWICE[:2], booked(), booked(document="SO-2")],
+        ),
+        (
+            "not exercised",
+            "found by polling, then told: booked once",
+            [TWICE[0], booked(), TWICE[1]],
+        ),
         ("violated", "told twice, booked twice", [*TWICE, booked(), booked(document="SO-2")]),
         ("violated", "under a new id, captured again", [*SHIPPED_TWICE, captured(), captured()]),
         (

@@ -136,7 +136,7 @@ def test_of_every_refusal_for_good_it_is_known_whom_it_blames() -> None:
     """A code that is in no table blames the order: that must be meant."""
     known = blames()
     for_good = {code for code, refusal in refusals().items() if refusal.permanent}
-    assert for_good - known.keys() == {"unknown_item", "order_invalid", "currency_not_sold"}
+    assert for_good - known.keys() == {"unknown_item", "order_invalid", "currency_not_sold", "expired"}
 
 
 @pytest.mark.parametrize("system", [name for name in KINDS if name != "bazaar"])
