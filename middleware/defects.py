@@ -400,7 +400,7 @@ DEFECTS: dict[str, Defect] = {
         ),
         shown_in="black-friday",
         seconds=15,
-        first="cancellations_decided",
+        first="short_lines_cancelled_everywhere",
     ),
     "hasty": Defect(
         "Requests goods before the order is posted, refunds before the credit memo is, accepts every cancellation.",
