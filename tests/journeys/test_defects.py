@@ -16,7 +16,7 @@ from .command import Done, peakproof
 from .conftest import RUNS, DefectRuns
 
 HEADLINES = {
-    "naive": r"was delivered \d+ times: ",
+    "naive": r"was delivered (twice|\d+ times): ",
     "ack-before-durable": r"its event was acknowledged, and no call about it followed",
     "ignores-retry-after": r"asked .* to wait .* early",
     "drops-on-5xx": r"was neither repeated nor looked up",

@@ -68,7 +68,7 @@ def test_an_order_by_hand_is_followed_and_what_is_wrong_with_it_is_found(browser
     expect(page.get_by_role("status")).to_contain_text("lost-reply on oms", timeout=SOON_MS)
     page.get_by_role("button", name="Place it").click()
     expect(page.locator("#moments")).to_contain_text("oms_order_created", timeout=SOON_MS)
-    expect(page.locator("#findings li").first).to_contain_text(" times in the OMS", timeout=SOON_MS)
+    expect(page.locator("#findings li").first).to_contain_text("created in the OMS ", timeout=SOON_MS)
     assert "web-hand-" in (page.locator("#findings li").first.text_content() or "")
 
 

@@ -16,7 +16,7 @@ class FakeRunner:
 
     made: dict[str, Any]
 
-    def __init__(self, scenario: Any, sut: Any, *, seed: int, out: Path, origin: Any) -> None:
+    def __init__(self, scenario: Any, sut: Any, *, seed: int, out: Path, origin: Any, judged_by: Any) -> None:
         type(self).made = {"scenario": scenario, "sut": sut, "seed": seed}
         self._out = out
 
